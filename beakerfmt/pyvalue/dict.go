@@ -1,0 +1,286 @@
+package pyvalue
+
+import (
+	"iter"
+	"math"
+	"math/big"
+	"slices"
+)
+
+// Entry is a key of a [Dict] and its value.
+type Entry struct{ Key, Value Value }
+
+// Dict is Python's dict. It keeps the order of insertion. The zero Dict is
+// empty and ready for use.
+//
+// Keys are compared as Python compares them: 1, 1.0 and True are one key, and
+// so are an ASCII str of Python 2 and the same unicode.
+type Dict struct {
+	entries []Entry
+	index   map[scalar]int // position by key, for more than indexFrom entries
+}
+
+// Below this many entries a scan is faster than a map.
+const indexFrom = 12
+
+// NewDict returns a dict with the given entries; of equal keys the last wins.
+func NewDict(entries ...Entry) *Dict {
+	d := &Dict{entries: make([]Entry, 0, len(entries))}
+	for _, e := range entries {
+		d.Set(e.Key, e.Value)
+	}
+	return d
+}
+
+// Len returns the number of entries.
+func (d *Dict) Len() int { return len(d.entries) }
+
+// All iterates over the entries in order. The dict must not be changed
+// meanwhile.
+func (d *Dict) All() iter.Seq2[Value, Value] {
+	return func(yield func(Value, Value) bool) {
+		for _, e := range d.entries {
+			if !yield(e.Key, e.Value) {
+				return
+			}
+		}
+	}
+}
+
+// Entries returns the entries in order. The slice belongs to the dict: it is
+// only to be read, and only until the dict changes.
+func (d *Dict) Entries() []Entry { return d.entries }
+
+// Get returns the value of a key.
+func (d *Dict) Get(key Value) (Value, bool) {
+	if i := d.find(key); i >= 0 {
+		return d.entries[i].Value, true
+	}
+	return nil, false
+}
+
+// GetStr returns the value of the key with this text, be it a [Str] or, in
+// Python 2's data, a [Py2Str].
+func (d *Dict) GetStr(key string) (Value, bool) {
+	if i := d.findScalar(scalar{kind: 's', text: key}); i >= 0 {
+		return d.entries[i].Value, true
+	}
+	return nil, false
+}
+
+// Set gives key a value. As in Python, a key that is there already keeps its
+// place and its own type. A tuple or another nested key is compared with every
+// other nested key of the dict.
+func (d *Dict) Set(key, value Value) {
+	if i := d.find(key); i >= 0 {
+		d.entries[i].Value = value
+		return
+	}
+	d.push(key, value)
+}
+
+// SetStr gives the key with this text a value; a new key is a [Str].
+func (d *Dict) SetStr(key string, value Value) { d.Set(Str(key), value) }
+
+// Put is Set for decoders of foreign input: it takes a nested key for a new
+// one without comparing it with others, so its cost does not grow with the
+// dict. Python never writes a key twice.
+func (d *Dict) Put(key, value Value) {
+	if s, ok := scalarOf(key); ok {
+		if i := d.findScalar(s); i >= 0 {
+			d.entries[i].Value = value
+			return
+		}
+	}
+	d.push(key, value)
+}
+
+// Delete removes a key and reports whether it was there.
+func (d *Dict) Delete(key Value) bool {
+	i := d.find(key)
+	if i < 0 {
+		return false
+	}
+	d.entries = slices.Delete(d.entries, i, i+1)
+	d.reindex()
+	return true
+}
+
+// DeleteStr removes the key with this text and reports whether it was there.
+func (d *Dict) DeleteStr(key string) bool { return d.Delete(Str(key)) }
+
+// Clear removes all entries.
+func (d *Dict) Clear() { d.entries, d.index = nil, nil }
+
+// Grow makes room for n more entries.
+func (d *Dict) Grow(n int) { d.entries = slices.Grow(d.entries, n) }
+
+// Clone returns a dict with the same entries; the values are shared.
+func (d *Dict) Clone() *Dict {
+	c := &Dict{entries: slices.Clone(d.entries)}
+	c.reindex()
+	return c
+}
+
+func (d *Dict) push(key, value Value) {
+	d.entries = append(d.entries, Entry{key, value})
+	switch {
+	case d.index != nil:
+		if s, ok := scalarOf(key); ok {
+			d.index[s] = len(d.entries) - 1
+		}
+	case len(d.entries) > indexFrom:
+		d.reindex()
+	}
+}
+
+func (d *Dict) reindex() {
+	d.index = nil
+	if len(d.entries) <= indexFrom {
+		return
+	}
+	d.index = make(map[scalar]int, len(d.entries))
+	for i, e := range d.entries {
+		if s, ok := scalarOf(e.Key); ok {
+			d.index[s] = i
+		}
+	}
+}
+
+func (d *Dict) find(key Value) int {
+	if s, ok := scalarOf(key); ok {
+		return d.findScalar(s)
+	}
+	for i, e := range d.entries {
+		if e.Key == key {
+			return i
+		}
+		if _, ok := scalarOf(e.Key); !ok && Equal(e.Key, key) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (d *Dict) findScalar(s scalar) int {
+	if d.index != nil {
+		if i, ok := d.index[s]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range d.entries {
+		if k, ok := d.entries[i].Key.(Str); ok && s.kind == 's' { // the common case
+			if string(k) == s.text {
+				return i
+			}
+			continue
+		}
+		if k, ok := scalarOf(d.entries[i].Key); ok && k == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// scalar is a key that can be compared without looking into it; keys that are
+// equal in Python give equal scalars.
+type scalar struct {
+	kind byte
+	num  int64
+	text string
+}
+
+func scalarOf(v Value) (scalar, bool) {
+	switch v := v.(type) {
+	case Str:
+		return scalar{kind: 's', text: string(v)}, true
+	case Py2Str:
+		if IsASCII(string(v)) {
+			return scalar{kind: 's', text: string(v)}, true
+		}
+		return scalar{kind: '2', text: string(v)}, true
+	case Bytes:
+		return scalar{kind: 'b', text: string(v)}, true
+	case *Int:
+		if n, ok := v.Int64(); ok {
+			return scalar{kind: 'i', num: n}, true
+		}
+		return scalar{kind: 'I', num: int64(v.Sign()), text: string(v.big.Bytes())}, true
+	case Bool:
+		if v {
+			return scalar{kind: 'i', num: 1}, true
+		}
+		return scalar{kind: 'i'}, true
+	case Float:
+		f := float64(v)
+		switch {
+		case f != f:
+			return scalar{}, false // NaN is never a key that is found
+		case f != math.Trunc(f) || math.IsInf(f, 0):
+			return scalar{kind: 'f', num: int64(math.Float64bits(f))}, true
+		case f >= -1<<63 && f < 1<<63:
+			return scalar{kind: 'i', num: int64(f)}, true
+		}
+		n, _ := big.NewFloat(f).Int(nil)
+		return scalar{kind: 'I', num: int64(n.Sign()), text: string(n.Bytes())}, true
+	case None:
+		return scalar{kind: 'n'}, true
+	}
+	return scalar{}, false
+}
+
+// Set is Python's set. The zero Set is empty and ready for use.
+type Set struct{ members }
+
+// FrozenSet is Python's frozenset. Treat it as immutable once it is shared.
+type FrozenSet struct{ members }
+
+// NewSet returns a set of the given values.
+func NewSet(items ...Value) *Set {
+	s := &Set{}
+	s.addAll(items)
+	return s
+}
+
+// NewFrozenSet returns a frozenset of the given values.
+func NewFrozenSet(items ...Value) *FrozenSet {
+	s := &FrozenSet{}
+	s.addAll(items)
+	return s
+}
+
+// members keeps the values of a set in the order of insertion.
+type members struct{ dict Dict }
+
+// Len returns the number of members.
+func (m *members) Len() int { return m.dict.Len() }
+
+// Has reports whether v is a member.
+func (m *members) Has(v Value) bool { return m.dict.find(v) >= 0 }
+
+// Add adds a member.
+func (m *members) Add(v Value) { m.dict.Set(v, None{}) }
+
+// Put is Add for decoders of foreign input; see [Dict.Put].
+func (m *members) Put(v Value) { m.dict.Put(v, None{}) }
+
+// Remove removes a member and reports whether it was there.
+func (m *members) Remove(v Value) bool { return m.dict.Delete(v) }
+
+// All iterates over the members in the order of insertion.
+func (m *members) All() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		for _, e := range m.dict.entries {
+			if !yield(e.Key) {
+				return
+			}
+		}
+	}
+}
+
+func (m *members) addAll(items []Value) {
+	for _, v := range items {
+		m.Add(v)
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/gobeaker/gobeaker
+
+go 1.26

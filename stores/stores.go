@@ -1,0 +1,85 @@
+// Package stores says what a store of Beaker sessions is. The back ends are in
+// the packages below it; stores/storetest is the suite that each of them passes.
+package stores
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+)
+
+// What a caller of a Store decides on. They come wrapped: use errors.Is.
+var (
+	// ErrNotExist: there is no record of that id, or it has no 'session' key.
+	ErrNotExist = errors.New("no such session record")
+	// ErrCorrupt: there is a record and it cannot be read. It is still there.
+	ErrCorrupt = errors.New("session record is corrupt")
+	// ErrUnavailable: the store itself cannot be reached or does not work now.
+	// Nobody is logged out by it: answer 503, not 401.
+	ErrUnavailable = errors.New("session store is unavailable")
+	// ErrInvalidID: no path or key is formed from such an id.
+	ErrInvalidID = errors.New("session id is not acceptable")
+)
+
+// Store keeps session records. What it gets and puts is what Python has in
+// namespace['session']: up to Beaker 1.11 the dict itself, from 1.12 on a text
+// of base64; the store's own framing (a pickled container, memcached's flags, a
+// column) is its own affair.
+//
+// A Store is safe for concurrent use. Values that it returns belong to the
+// caller; values that it is given are not kept after the call.
+type Store interface {
+	// Get returns the session value of id, or an error that wraps
+	// ErrNotExist, ErrCorrupt, ErrUnavailable or ErrInvalidID.
+	Get(ctx context.Context, id string) (pyvalue.Value, error)
+	// Put writes the session value of id in place of the one that is there.
+	// After an error the old record is whole, or the new one is.
+	Put(ctx context.Context, id string, v pyvalue.Value) error
+	// Delete removes the record of id. That there is none is not an error.
+	Delete(ctx context.Context, id string) error
+}
+
+// Updater is a Store that can change a record under the lock, transaction or
+// compare-and-set by which it excludes other writers, Python among them.
+type Updater interface {
+	// Update calls f with the current session value of id, or nil if there is
+	// none, and writes what f returns; if f returns nil without an error it
+	// writes nothing. If f returns an error, Update writes nothing and returns that
+	// error. A store that works by compare-and-set may call f again with a
+	// newer value. A corrupt record is ErrCorrupt without a call of f.
+	Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) error
+}
+
+// Locker is a Store whose records can be locked as Beaker's session.lock()
+// does. While a lock is held, Get, Put and Update of the same id by others
+// wait. With the context that Lock returns they do not wait: it carries the lock.
+type Locker interface {
+	// Lock waits, at most until ctx ends, for the exclusive lock of id.
+	// Operations that are given the returned context run under that lock.
+	// unlock may be called more than once; only the first call counts.
+	Lock(ctx context.Context, id string) (held context.Context, unlock func() error, err error)
+}
+
+// Info is what a Lister tells of a record.
+type Info struct {
+	ID       string
+	Modified time.Time // zero if the store does not know
+	Size     int64     // bytes of the record as stored
+}
+
+// Lister is a Store that can enumerate its records.
+type Lister interface {
+	// List yields every record, in no particular order. Records that come and go
+	// meanwhile may be missing or already gone. An error ends the iteration,
+	// except one about a single record, which is yielded and passed over.
+	List(ctx context.Context) iter.Seq2[Info, error]
+}
+
+// Pinger is a Store that can be asked whether it works.
+type Pinger interface {
+	// Ping returns nil, or an error that wraps ErrUnavailable.
+	Ping(ctx context.Context) error
+}
