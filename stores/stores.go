@@ -49,7 +49,8 @@ type Updater interface {
 	// none, and writes what f returns; if f returns nil without an error it
 	// writes nothing. If f returns an error, Update writes nothing and returns that
 	// error. A store that works by compare-and-set may call f again with a
-	// newer value. A corrupt record is ErrCorrupt without a call of f.
+	// newer value. A corrupt record is ErrCorrupt without a call of f. f must not
+	// use the store for the same id.
 	Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) error
 }
 
@@ -59,7 +60,9 @@ type Updater interface {
 type Locker interface {
 	// Lock waits, at most until ctx ends, for the exclusive lock of id.
 	// Operations that are given the returned context run under that lock.
-	// unlock may be called more than once; only the first call counts.
+	// Lock with a context that carries the lock of id already returns at once; the
+	// lock lasts until every unlock was called. Of calls of one unlock only the
+	// first counts.
 	Lock(ctx context.Context, id string) (held context.Context, unlock func() error, err error)
 }
 

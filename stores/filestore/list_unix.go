@@ -1,0 +1,163 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/stores"
+)
+
+// recordSuffix ends the name of every record (container.py,
+// FileNamespaceManager.__init__).
+const recordSuffix = ".cache"
+
+// listBatch is how many names are read from a directory at once.
+const listBatch = 256
+
+// List implements [stores.Lister]. It takes no locks and does not look into
+// the files: a record that Get calls corrupt, or absent because it has no
+// session in it, is listed. Files whose names are no acceptable ids, or
+// that are not where the record of that id belongs, are not.
+func (s *Store) List(ctx context.Context) iter.Seq2[stores.Info, error] {
+	return func(yield func(stores.Info, error) bool) {
+		w := walk{store: s, ctx: ctx, yield: yield}
+		if err := w.dir("", 0); err != nil && !errors.Is(err, errStop) {
+			yield(stores.Info{}, listFailed(err))
+		}
+	}
+}
+
+func listFailed(err error) error {
+	if isAny(err, context.Canceled, context.DeadlineExceeded) {
+		return fmt.Errorf("filestore: list: %w", err)
+	}
+	return fmt.Errorf("filestore: list: %w: %w", stores.ErrUnavailable, err)
+}
+
+// errStop: the caller has seen enough.
+var errStop = errors.New("stop")
+
+// recordLevel is how many directories lie above a record.
+const recordLevel = 2
+
+type walk struct {
+	store *Store
+	ctx   context.Context
+	yield func(stores.Info, error) bool
+}
+
+// dir visits what is in a directory of the given level; rel is its path below
+// the store's directory. A directory that has vanished is empty.
+func (w *walk) dir(rel string, level int) error {
+	d, err := os.Open(filepath.Join(w.store.fileDir, rel))
+	if err != nil {
+		return unlessGone(err)
+	}
+	defer func() { _ = d.Close() }()
+	for {
+		entries, err := d.ReadDir(listBatch)
+		for _, e := range entries {
+			if err := w.entry(rel, level, e); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return unlessGone(err)
+		}
+	}
+}
+
+func (w *walk) entry(rel string, level int, e fs.DirEntry) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	name := path.Join(rel, e.Name())
+	if level == recordLevel {
+		return w.record(name, e)
+	}
+	if e.IsDir() || e.Type()&fs.ModeSymlink != 0 {
+		return w.dir(name, level+1)
+	}
+	return nil
+}
+
+func (w *walk) record(rel string, e fs.DirEntry) error {
+	id, ok := strings.CutSuffix(e.Name(), recordSuffix)
+	if !ok || !w.store.ids.Valid(id) || beakerfmt.DataPath(id) != rel {
+		return nil
+	}
+	info, err := os.Stat(filepath.Join(w.store.fileDir, rel))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return w.tell(stores.Info{ID: id}, failed("list", id, bare(err)))
+	}
+	return w.tell(stores.Info{ID: id, Modified: info.ModTime(), Size: info.Size()}, nil)
+}
+
+func (w *walk) tell(i stores.Info, err error) error {
+	if !w.yield(i, err) {
+		return errStop
+	}
+	return nil
+}
+
+// unlessGone returns nil for the errors of a directory that is not there, or is
+// none.
+func unlessGone(err error) error {
+	err = bare(err)
+	if err == syscall.ENOENT || err == syscall.ENOTDIR {
+		return nil
+	}
+	return err
+}
+
+// Ping implements [stores.Pinger]: it makes the two directories if they are
+// missing, and in each a file for a moment, to which it writes and which it
+// locks.
+func (s *Store) Ping(ctx context.Context) error {
+	for _, dir := range []string{s.fileDir, s.lockDir} {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("filestore: ping: %w", err)
+		}
+		if err := probe(dir); err != nil {
+			return fmt.Errorf("filestore: ping: %w: %w", stores.ErrUnavailable, err)
+		}
+	}
+	return nil
+}
+
+func probe(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".ping-*.temp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte{0})
+	if err == nil {
+		err = flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	err = errors.Join(err, f.Close())
+	if e := os.Remove(f.Name()); !errors.Is(e, fs.ErrNotExist) { // somebody may remove the directory
+		err = errors.Join(err, e)
+	}
+	return err
+}
