@@ -1,0 +1,184 @@
+package compat_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/memstore"
+)
+
+// site is an application with one browser: a manager over a store, a clock
+// that only moves when told, and the cookie that the browser holds.
+type site struct {
+	t       *testing.T
+	store   *watchedStore
+	manager *compat.Manager
+	now     time.Time
+	random  io.Reader
+	cookie  string
+}
+
+var start = time.Unix(1700000000, 250_000_000)
+
+func newSite(t *testing.T, change ...func(*compat.Options)) *site {
+	t.Helper()
+	s := &site{t: t, store: &watchedStore{Store: memstore.New()}, now: start, random: rand.NewChaCha8([32]byte{})}
+	s.open(change...)
+	return s
+}
+
+// open makes a manager over the site's store, as a restart with other options would.
+func (s *site) open(change ...func(*compat.Options)) {
+	s.t.Helper()
+	o := compat.Defaults()
+	o.Secret = "sekrit"
+	for _, f := range change {
+		f(&o)
+	}
+	m, err := compat.New(o, s.store, compat.Environment{
+		Now:    func() time.Time { return s.now },
+		Random: s.random,
+	})
+	require.NoError(s.t, err)
+	s.manager = m
+}
+
+// beaker turns off what gobeaker does otherwise than Beaker.
+func beaker(o *compat.Options) {
+	o.DeleteRecords = false
+	o.TouchInterval = 0
+	o.AdoptUnknownIDs = true
+	o.Write = compat.WriteReplace
+}
+
+func (s *site) header() string {
+	if s.cookie == "" {
+		return ""
+	}
+	return "beaker.session.id=" + s.cookie
+}
+
+// request runs one request: f may be nil for one that does not ask for the
+// session. It returns the Set-Cookie text, "" for none, which the browser obeys.
+func (s *site) request(f func(*compat.Session)) string {
+	s.t.Helper()
+	o := s.manager.Open(s.header())
+	if f != nil {
+		session, err := o.Session(context.Background())
+		require.NoError(s.t, err)
+		f(session)
+	}
+	require.NoError(s.t, o.Persist(context.Background()))
+	require.NoError(s.t, o.Close())
+	text, ok := o.SetCookie()
+	require.Equal(s.t, ok, text != "")
+	if ok {
+		s.obey(text)
+	}
+	return text
+}
+
+func (s *site) obey(text string) {
+	require.True(s.t, strings.HasPrefix(text, " beaker.session.id="), text)
+	pair, attrs, _ := strings.Cut(text, ";")
+	_, s.cookie, _ = strings.Cut(pair, "=")
+	if strings.Contains(attrs, "expires=Mon, 14-Nov-2022") {
+		s.cookie = ""
+	}
+}
+
+// id is the session id in the browser's cookie.
+func (s *site) id() string {
+	s.t.Helper()
+	id, _, err := beakerfmt.Verify([][]byte{[]byte("sekrit")}, s.cookie)
+	require.NoError(s.t, err)
+	return id
+}
+
+// record is what the store has under id.
+func (s *site) record(id string) *pyvalue.Dict {
+	s.t.Helper()
+	v, err := s.store.Get(context.Background(), id)
+	require.NoError(s.t, err)
+	d, _, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+	require.NoError(s.t, err)
+	return d
+}
+
+func (s *site) stored(id string) bool {
+	s.t.Helper()
+	_, err := s.store.Get(context.Background(), id)
+	if errors.Is(err, stores.ErrNotExist) {
+		return false
+	}
+	require.NoError(s.t, err)
+	return true
+}
+
+// login makes a session with k = v in it and moves the clock on by 10 seconds.
+func (s *site) login() {
+	s.t.Helper()
+	require.NotEmpty(s.t, s.request(func(x *compat.Session) {
+		require.NoError(s.t, x.Set("k", "v"))
+		x.Save()
+	}))
+	s.now = s.now.Add(10 * time.Second)
+	s.store.reset()
+}
+
+// watchedStore counts what reaches the store, and can be made to fail.
+type watchedStore struct {
+	*memstore.Store
+	reads, writes, deletes int
+	fail                   error
+}
+
+func (w *watchedStore) reset() { w.reads, w.writes, w.deletes = 0, 0, 0 }
+
+func (w *watchedStore) Get(ctx context.Context, id string) (pyvalue.Value, error) {
+	w.reads++
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	return w.Store.Get(ctx, id)
+}
+
+func (w *watchedStore) Put(ctx context.Context, id string, v pyvalue.Value) error {
+	w.writes++
+	if w.fail != nil {
+		return w.fail
+	}
+	return w.Store.Put(ctx, id, v)
+}
+
+func (w *watchedStore) Update(ctx context.Context, id string, f func(pyvalue.Value) (pyvalue.Value, error)) error {
+	if w.fail != nil {
+		return w.fail
+	}
+	return w.Store.Update(ctx, id, func(old pyvalue.Value) (pyvalue.Value, error) {
+		v, err := f(old)
+		if v != nil && err == nil {
+			w.writes++
+		}
+		return v, err
+	})
+}
+
+func (w *watchedStore) Delete(ctx context.Context, id string) error {
+	w.deletes++
+	if w.fail != nil {
+		return w.fail
+	}
+	return w.Store.Delete(ctx, id)
+}

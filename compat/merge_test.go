@@ -1,0 +1,270 @@
+package compat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/compat"
+)
+
+// Two requests at once: what the second writes while the first works.
+func TestConcurrentRequests(t *testing.T) {
+	peers := map[string]compat.Peer{
+		"base64 text": {},
+		"dict":        {Major: 1, Minor: 11},
+	}
+	set := func(key string, v any) func(*testing.T, *compat.Session) {
+		return func(t *testing.T, x *compat.Session) { require.NoError(t, x.Set(key, v)) }
+	}
+	tests := []struct {
+		name        string
+		mode        compat.WriteMode
+		mine, other func(*testing.T, *compat.Session)
+		want        map[string]any // afterwards; nil: the key is gone
+	}{
+		{"different keys", compat.WriteMerge, set("a", 1), set("b", 2), map[string]any{"k": "v", "a": 1, "b": 2}},
+		{"the same key: the later wins", compat.WriteMerge, set("a", 1), set("a", 2), map[string]any{"a": 1}},
+		{"replace loses the other's", compat.WriteReplace, set("a", 1), set("b", 2), map[string]any{"a": 1, "b": nil}},
+		{"mine removes", compat.WriteMerge, func(_ *testing.T, x *compat.Session) { x.Remove("k") }, set("b", 2), map[string]any{"k": nil, "b": 2}},
+		{"the other removes", compat.WriteMerge, set("a", 1), func(_ *testing.T, x *compat.Session) { x.Remove("k") }, map[string]any{"k": nil, "a": 1}},
+		{"mine clears", compat.WriteMerge, func(_ *testing.T, x *compat.Session) { x.Clear() }, set("b", 2), map[string]any{"k": nil, "b": 2}},
+		{
+			"changed in place", compat.WriteMerge,
+			func(t *testing.T, x *compat.Session) {
+				l, ok := x.Get("list")
+				require.True(t, ok)
+				l.(*pyvalue.List).Items = append(l.(*pyvalue.List).Items, pyvalue.NewInt(3))
+			},
+			set("b", 2),
+			map[string]any{"list": []any{1, 2, 3}, "b": 2},
+		},
+		{
+			"seen, not changed", compat.WriteMerge,
+			func(t *testing.T, x *compat.Session) { x.Get("list") },
+			set("list", []any{9}),
+			map[string]any{"list": []any{9}},
+		},
+		{"the other deletes the session", compat.WriteMerge, set("a", 1), func(_ *testing.T, x *compat.Session) { x.Delete() }, map[string]any{"k": nil, "a": 1}},
+		{
+			"mine moves to a new id", compat.WriteMerge,
+			func(t *testing.T, x *compat.Session) { require.NoError(t, x.RegenerateID()) },
+			set("b", 2), map[string]any{"k": "v", "b": 2},
+		},
+	}
+	for peerName, peer := range peers {
+		for _, tc := range tests {
+			t.Run(peerName+"/"+tc.name, func(t *testing.T) {
+				s := newSite(t, func(o *compat.Options) { o.Peer, o.Write = peer, tc.mode })
+				s.login()
+				s.request(func(x *compat.Session) {
+					require.NoError(t, x.Set("list", []any{1, 2}))
+					x.Save()
+				})
+				cookie := s.cookie
+				mine := s.manager.Open(s.header())
+				x, err := mine.Session(ctx())
+				require.NoError(t, err)
+				x.Get("k")
+				s.now = s.now.Add(time.Second)
+				s.request(func(y *compat.Session) { tc.other(t, y); y.Save() })
+				s.cookie = cookie
+				s.now = s.now.Add(time.Second)
+				tc.mine(t, x)
+				x.Save()
+				require.NoError(t, mine.Persist(ctx()))
+				if text, ok := mine.SetCookie(); ok {
+					s.obey(text)
+				}
+				d := s.record(s.id())
+				for key, want := range tc.want {
+					v, ok := d.GetStr(key)
+					if want == nil {
+						require.False(t, ok, key)
+						continue
+					}
+					require.True(t, ok, key)
+					w, err := pyvalue.FromGo(want)
+					require.NoError(t, err)
+					require.True(t, pyvalue.Equal(w, v), "%s: %v", key, v)
+				}
+				at, _ := d.GetStr("_accessed_time")
+				require.Equal(t, pyvalue.Float(1700000012.25), at)
+				_, ok := d.GetStr("_creation_time")
+				require.True(t, ok)
+			})
+		}
+	}
+}
+
+// An access-only write keeps what others wrote, and does not bring a record
+// back that has gone.
+func TestAccessTimeIsWrittenIntoTheRecordAsItIs(t *testing.T) {
+	for _, peer := range []compat.Peer{{}, {Major: 1, Minor: 11}} {
+		s := newSite(t, func(o *compat.Options) { o.Peer, o.TouchInterval = peer, 0 })
+		s.login()
+		o := s.manager.Open(s.header())
+		x, err := o.Session(ctx())
+		require.NoError(t, err)
+		x.Get("k")
+		s.request(func(y *compat.Session) { require.NoError(t, y.Set("b", 2)); y.Save() })
+		s.now = s.now.Add(5 * time.Second)
+		require.NoError(t, o.Persist(ctx()))
+		d := s.record(s.id())
+		_, ok := d.GetStr("b")
+		require.True(t, ok)
+		at, _ := d.GetStr("_accessed_time")
+		require.Equal(t, pyvalue.Float(1700000015.25), at)
+
+		require.NoError(t, o.Persist(ctx()), "a second one finds nothing to do")
+		require.NoError(t, s.store.Delete(ctx(), s.id()))
+		s.now = s.now.Add(5 * time.Second)
+		require.NoError(t, o.Persist(ctx()))
+		require.False(t, s.stored(s.id()))
+	}
+}
+
+func TestPersistTwice(t *testing.T) {
+	for _, peer := range []compat.Peer{{}, {Major: 1, Minor: 11}} {
+		s := newSite(t, func(o *compat.Options) { o.Peer = peer })
+		s.request(func(x *compat.Session) {
+			require.NoError(t, x.Set("list", []any{1}))
+			x.Save()
+			require.NoError(t, x.Persist(ctx()))
+			require.False(t, x.Dirty())
+			l, _ := x.Get("list")
+			l.(*pyvalue.List).Items[0] = pyvalue.NewInt(2)
+			require.NoError(t, x.Set("more", 1))
+			x.Save()
+		})
+		d := s.record(s.id())
+		l, _ := d.GetStr("list")
+		require.True(t, pyvalue.Equal(pyvalue.NewList(pyvalue.NewInt(2)), l))
+		require.Equal(t, 2, s.store.writes)
+	}
+}
+
+// A record is written in the form in which it was read, a new one in the
+// form of the peer, and an explicit peer converts what is next written.
+func TestForms(t *testing.T) {
+	text := beakerfmt.Form{Text: beakerfmt.TextStr, Serializer: beakerfmt.Pickle, Protocol: 2}
+	old := beakerfmt.Form{Text: beakerfmt.TextPy2Str, Serializer: beakerfmt.Pickle, Protocol: 2}
+	json := beakerfmt.Form{Text: beakerfmt.TextStr, Serializer: beakerfmt.JSON}
+	dict := beakerfmt.Form{Text: beakerfmt.TextNone}
+	tests := []struct {
+		name  string
+		peer  string
+		json  bool
+		found *beakerfmt.Form
+		want  beakerfmt.Form
+	}{
+		{"new, auto", "auto", false, nil, text},
+		{"new, auto, json", "auto", true, nil, json},
+		{"new, 1.11", "beaker-1.11", false, nil, dict},
+		{"new, 1.11 ignores json", "beaker-1.11", true, nil, dict},
+		{"new, 1.12", "beaker-1.12/python3", false, nil, text},
+		{"dict, auto", "auto", false, &dict, dict},
+		{"python 2 text, auto", "auto", false, &old, old},
+		{"json, auto", "auto", false, &json, json},
+		{"dict to 1.13", "beaker-1.13", false, &dict, text},
+		{"text to 1.11", "beaker-1.11/python2", false, &text, dict},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			peer, err := compat.ParsePeer(tc.peer)
+			require.NoError(t, err)
+			require.Equal(t, tc.peer, peer.String())
+			s := newSite(t, func(o *compat.Options) {
+				o.Peer = peer
+				if tc.json {
+					o.DataSerializer = "json"
+				}
+			})
+			s.login()
+			if tc.found != nil {
+				v, err := beakerfmt.EncodeValue(s.record(s.id()), *tc.found)
+				require.NoError(t, err)
+				require.NoError(t, s.store.Put(ctx(), s.id(), v))
+				s.request(func(x *compat.Session) { require.NoError(t, x.Set("n", 1)); x.Save() })
+			}
+			v, err := s.store.Get(ctx(), s.id())
+			require.NoError(t, err)
+			d, form, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+			require.NoError(t, err)
+			require.Equal(t, tc.want, form)
+			k, _ := d.GetStr("k")
+			require.Equal(t, pyvalue.Str("v"), k)
+		})
+	}
+	for _, name := range []string{"beaker", "beaker-1", "beaker-2.0", "beaker-1.x", "beaker-1.11/python4", "ckan"} {
+		_, err := compat.ParsePeer(name)
+		require.ErrorContains(t, err, "peer")
+	}
+	require.Equal(t, "auto", compat.Peer{}.String())
+}
+
+// What JSON cannot hold is an error when it is written; nothing is lost.
+func TestJSONCannotHold(t *testing.T) {
+	s := newSite(t, func(o *compat.Options) { o.DataSerializer = "json" })
+	s.login()
+	o := s.manager.Open(s.header())
+	x, err := o.Session(ctx())
+	require.NoError(t, err)
+	require.NoError(t, x.Set("raw", []byte("x")))
+	x.Save()
+	require.ErrorContains(t, o.Persist(ctx()), "raw")
+	require.Equal(t, 5, s.record(s.id()).Len())
+}
+
+func TestGetNatural(t *testing.T) {
+	s := newSite(t)
+	when := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	s.request(func(x *compat.Session) {
+		for k, v := range map[string]any{
+			"bool": true, "int": 1 << 40, "float": 1.5, "text": "é", "bytes": []byte{0, 255},
+			"time": when, "for": time.Minute, "py2": pyvalue.Py2Str("abc"), "raw": pyvalue.Py2Str("\xff"),
+			"array": &pyvalue.ByteArray{Data: []byte("ba")}, "huge": pyvalue.Float(1e300),
+		} {
+			require.NoError(t, x.Set(k, v))
+		}
+		check(t, x, "bool", true)
+		check(t, x, "int", 1<<40)
+		check(t, x, "int", int64(1<<40))
+		check(t, x, "int", float64(1<<40))
+		check(t, x, "float", 1.5)
+		check(t, x, "text", "é")
+		check(t, x, "py2", "abc")
+		check(t, x, "py2", []byte("abc"))
+		check(t, x, "raw", []byte{255})
+		check(t, x, "bytes", []byte{0, 255})
+		check(t, x, "array", []byte("ba"))
+		check(t, x, "time", when)
+		check(t, x, "for", time.Minute)
+		miss[string](t, x, "raw", "bytes", "int", "absent")
+		miss[bool](t, x, "int", "absent")
+		miss[int](t, x, "float", "bool", "text")
+		miss[int64](t, x, "huge")
+		miss[float64](t, x, "text")
+		miss[[]byte](t, x, "text")
+		miss[time.Time](t, x, "int")
+		miss[time.Duration](t, x, "int")
+	})
+}
+
+func check[T compat.Natural](t *testing.T, g compat.Getter, key string, want T) {
+	t.Helper()
+	got, ok := compat.Get[T](g, key)
+	require.True(t, ok, key)
+	require.Equal(t, want, got, key)
+}
+
+func miss[T compat.Natural](t *testing.T, g compat.Getter, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		_, ok := compat.Get[T](g, key)
+		require.False(t, ok, key)
+	}
+}

@@ -1,0 +1,109 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// SessionObject is the session of one request before anybody has asked for it
+// (Beaker: SessionObject). It is safe for concurrent use.
+type SessionObject struct {
+	m      *Manager
+	header string
+
+	mu      sync.Mutex
+	session *Session
+	peeked  *View
+}
+
+// Session returns the session, and loads it at the first call. The errors are
+// those of the store (stores.ErrUnavailable …) and, with InvalidateCorrupt off,
+// stores.ErrCorrupt. A session that was had but never used is as good as
+// untouched.
+func (o *SessionObject) Session(ctx context.Context) (*Session, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.session != nil {
+		return o.session, nil
+	}
+	s := &Session{m: o.m, cookies: o.m.opts.UseCookies}
+	if err := s.start(ctx, o.m.idFromHeader(o.header)); err != nil {
+		return nil, err
+	}
+	o.session = s
+	return s, nil
+}
+
+// Peek returns a read-only look at the session. It counts as no access: the
+// record is not rewritten, no cookie is sent, nothing is invalidated. A session
+// that is absent or timed out is an empty View whose IsNew is true. The errors
+// are those of Session.
+func (o *SessionObject) Peek(ctx context.Context) (*View, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.session != nil {
+		return o.session.view(), nil
+	}
+	if o.peeked == nil {
+		v, err := o.m.peek(ctx, o.m.idFromHeader(o.header))
+		if err != nil {
+			return nil, err
+		}
+		o.peeked = v
+	}
+	return o.peeked, nil
+}
+
+// Accessed reports whether the session was used, which is what makes
+// Persist and SetCookie do anything (Beaker: SessionObject.accessed).
+func (o *SessionObject) Accessed() bool {
+	s := o.current()
+	return s != nil && s.accessed()
+}
+
+// Consulted reports whether the session was asked for or looked at, so that
+// the response depends on the request's cookie.
+func (o *SessionObject) Consulted() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.session != nil || o.peeked != nil
+}
+
+// Persist writes what the request leaves to be written: the whole session
+// after Save or with Auto, else its access time (Beaker:
+// SessionObject.persist). It may be called again.
+func (o *SessionObject) Persist(ctx context.Context) error {
+	if s := o.current(); s != nil {
+		return s.Persist(ctx)
+	}
+	return nil
+}
+
+// SetCookie returns the text of the Set-Cookie header that the response needs,
+// and whether it needs one. Call it after Persist. The text begins with a space,
+// as Beaker's does.
+func (o *SessionObject) SetCookie() (string, bool) {
+	if s := o.current(); s != nil {
+		return s.setCookie()
+	}
+	return "", false
+}
+
+// Close releases a lock that the request still holds. It writes nothing.
+func (o *SessionObject) Close() error {
+	s := o.current()
+	if s == nil {
+		return nil
+	}
+	if err := s.Unlock(); err != nil && !errors.Is(err, ErrNotLocked) {
+		return err
+	}
+	return nil
+}
+
+func (o *SessionObject) current() *Session {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.session
+}

@@ -1,0 +1,406 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/stores"
+)
+
+// Session is a loaded session (Beaker: Session). Its methods are safe for
+// concurrent use by the goroutines of one request. Values that it hands out
+// are its own: a list that is changed in place is changed in the session, and
+// whoever does that from several goroutines has to see to it himself.
+type Session struct {
+	m       *Manager
+	cookies bool // read from a cookie and answered with one
+
+	mu          sync.Mutex
+	used        bool // any verb but Save: Beaker's "accessed"
+	dirty       bool // Save was called
+	deleted     bool
+	invalidated bool
+	isNew       bool
+
+	id       string
+	values   *pyvalue.Dict
+	stored   string // the id under which base was found, or ""
+	base     base
+	last     time.Time     // the access before this one; zero if there was none
+	obsolete []obsoleteRec // records that go away once ours is written
+
+	cookie cookieState
+	held   context.Context // carries the lock of Lock
+	unlock func() error
+}
+
+// obsoleteRec is a record to be removed. ifExpired: only if it is still past
+// its timeout then.
+type obsoleteRec struct {
+	id        string
+	ifExpired bool
+}
+
+// start makes the session of a request that carries this id, "" for none
+// (Beaker: Session.__init__).
+func (s *Session) start(ctx context.Context, id string) error {
+	if id == "" {
+		return s.renew()
+	}
+	r, err := s.m.fetch(ctx, id)
+	switch {
+	case errors.Is(err, stores.ErrCorrupt) && s.m.opts.InvalidateCorrupt:
+		s.m.log.WarnContext(ctx, "session record cannot be read: a new session is made; with invalidate_corrupt off it would be an error",
+			"session", beakerfmt.HashID(id), "error", err)
+		return s.invalidate()
+	case err != nil:
+		return fmt.Errorf("compat: load: %w", err)
+	}
+	switch r.state {
+	case expired:
+		s.discard(id, true)
+		return s.invalidate()
+	case absent:
+		if !s.m.opts.AdoptUnknownIDs {
+			return s.renew()
+		}
+		s.id, s.isNew = id, true
+		s.fresh()
+	case empty:
+		s.id, s.isNew = id, true
+		s.fresh()
+	case present:
+		s.adopt(id, r)
+	}
+	s.cookie.send = true
+	return nil
+}
+
+// adopt takes over a record that was found.
+func (s *Session) adopt(id string, r record) {
+	s.id, s.stored, s.values, s.base = id, id, r.values, r.base
+	s.last, _ = timeOf(r.values, keyAccessed)
+	s.cookie.send = true
+}
+
+// renew makes an empty session with a new id. Its cookie goes out once it is
+// saved (Beaker: Session._create_id).
+func (s *Session) renew() error {
+	id, err := s.m.newID()
+	if err != nil {
+		return err
+	}
+	s.id, s.isNew = id, true
+	s.stored, s.base, s.last = "", base{}, time.Time{}
+	s.fresh()
+	s.cookie = cookieState{ready: true, attrs: s.cookie.attrs}
+	return nil
+}
+
+// invalidate makes a new session whose cookie goes out in any case (Beaker:
+// Session.invalidate: the load of the new id raises the flag).
+func (s *Session) invalidate() error {
+	if err := s.renew(); err != nil {
+		return err
+	}
+	s.invalidated, s.deleted = true, false
+	s.cookie.send = true
+	return nil
+}
+
+// fresh gives the session the values of a new one.
+func (s *Session) fresh() {
+	s.values = &pyvalue.Dict{}
+	now := pyvalue.Float(s.m.clock())
+	s.values.SetStr(keyAccessed, now)
+	s.values.SetStr(keyCreated, now)
+	s.configure()
+}
+
+// configure puts in what Beaker from 1.11 on keeps in every session (Beaker:
+// _ConfigurableSession.clear).
+func (s *Session) configure() {
+	if !s.m.opts.Peer.since(11) {
+		return
+	}
+	var domain pyvalue.Value = pyvalue.None{}
+	if s.m.opts.CookieDomain != "" {
+		domain = pyvalue.Str(s.m.opts.CookieDomain)
+	}
+	s.values.SetStr(keyDomain, domain)
+	s.values.SetStr(keyPath, pyvalue.Str(s.m.opts.CookiePath))
+}
+
+// discard notes a record for removal, if records are to be removed at all.
+func (s *Session) discard(id string, ifExpired bool) {
+	if id != "" && s.m.opts.DeleteRecords {
+		s.obsolete = append(s.obsolete, obsoleteRec{id, ifExpired})
+	}
+}
+
+// enter locks the session for a verb that counts as an access.
+func (s *Session) enter() (leave func()) {
+	s.mu.Lock()
+	s.used = true
+	return s.mu.Unlock
+}
+
+func (s *Session) accessed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used
+}
+
+// ID returns the session's id. It is a secret of the user.
+func (s *Session) ID() string {
+	defer s.enter()()
+	return s.id
+}
+
+// IsNew reports whether the session was made by this request.
+func (s *Session) IsNew() bool {
+	defer s.enter()()
+	return s.isNew
+}
+
+// WasInvalidated reports whether the session that the request came with was
+// given up: by Invalidate, by its timeout, or because it could not be read.
+func (s *Session) WasInvalidated() bool {
+	defer s.enter()()
+	return s.invalidated
+}
+
+// Created returns when the session was made. A session that a Python peer has
+// cleared does not know.
+func (s *Session) Created() (time.Time, bool) {
+	defer s.enter()()
+	return timeOf(s.values, keyCreated)
+}
+
+// LastAccessed returns the time of the access before this one; a new session
+// has none.
+func (s *Session) LastAccessed() (time.Time, bool) {
+	defer s.enter()()
+	return s.last, !s.last.IsZero()
+}
+
+// Get returns the value under a key. Beaker's own keys ("_creation_time" …)
+// are there too, as in Beaker.
+func (s *Session) Get(key string) (pyvalue.Value, bool) {
+	defer s.enter()()
+	v, ok := s.values.GetStr(key)
+	if ok && canChange(v) {
+		s.remember()
+	}
+	return v, ok
+}
+
+// All iterates over a snapshot of keys and values in order, Beaker's own keys
+// included. Keys are nearly always text; Python allows others.
+func (s *Session) All() iter.Seq2[pyvalue.Value, pyvalue.Value] {
+	defer s.enter()()
+	s.remember()
+	return s.values.Clone().All()
+}
+
+// Len returns the number of keys, Beaker's own included.
+func (s *Session) Len() int {
+	defer s.enter()()
+	return s.values.Len()
+}
+
+// Set gives a key a value: a pyvalue.Value, or anything that pyvalue.FromGo
+// converts. It is written by Save. The error is FromGo's.
+func (s *Session) Set(key string, value any) error {
+	v, err := pyvalue.FromGo(value)
+	if err != nil {
+		return fmt.Errorf("compat: set: %w", err)
+	}
+	defer s.enter()()
+	s.remember()
+	s.values.SetStr(key, v)
+	return nil
+}
+
+// Remove removes a key and reports whether it was there (Python: del session[key]).
+func (s *Session) Remove(key string) bool {
+	defer s.enter()()
+	s.remember()
+	return s.values.DeleteStr(key)
+}
+
+// Pop removes a key and returns its value.
+func (s *Session) Pop(key string) (pyvalue.Value, bool) {
+	defer s.enter()()
+	s.remember()
+	v, ok := s.values.GetStr(key)
+	s.values.DeleteStr(key)
+	return v, ok
+}
+
+// Clear removes every key, also Beaker's own.
+func (s *Session) Clear() {
+	defer s.enter()()
+	s.clear()
+}
+
+func (s *Session) clear() {
+	s.remember()
+	s.values = &pyvalue.Dict{}
+	s.configure()
+}
+
+// Expire drops a stored "_expires", which Beaker up to 1.13 may have left in
+// a session (Beaker: CookieSession.expire).
+func (s *Session) Expire() { s.Remove(keyExpires) }
+
+// Revert takes back every change since the session was loaded or last
+// persisted (Beaker: Session.revert).
+func (s *Session) Revert() error {
+	defer s.enter()()
+	if s.stored == "" {
+		s.fresh()
+		return nil
+	}
+	if s.base.text == nil && s.base.dump == nil {
+		return nil // nobody could have changed anything
+	}
+	v, err := s.base.values()
+	if err != nil {
+		return fmt.Errorf("compat: revert: %w", err)
+	}
+	s.values = v
+	return nil
+}
+
+// Save marks the session to be written by Persist. A session that was not
+// otherwise used is not written all the same, as in Beaker.
+func (s *Session) Save() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = true
+}
+
+// Dirty reports whether Save or Delete was called since the last Persist.
+func (s *Session) Dirty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dirty
+}
+
+// Delete empties the session and sends an expired cookie (Beaker:
+// SessionObject.delete). With DeleteRecords its record goes away.
+func (s *Session) Delete() {
+	defer s.enter()()
+	s.cookie.freeze(s.cookieAttributes(), s.id, s.m.now())
+	s.clear()
+	s.deleted, s.dirty = true, true
+}
+
+// Invalidate gives this session up for a new, empty one with an id of its own,
+// whose cookie is sent at once (Beaker: Session.invalidate). The error is that
+// of the source of randomness.
+func (s *Session) Invalidate() error {
+	defer s.enter()()
+	s.discard(s.stored, false)
+	return s.invalidate()
+}
+
+// RegenerateID moves the session to a new id and keeps its data, as is good
+// practice after a login (Beaker: Session.regenerate_id).
+func (s *Session) RegenerateID() error {
+	defer s.enter()()
+	id, err := s.m.newID()
+	if err != nil {
+		return err
+	}
+	s.discard(s.stored, false)
+	s.id = id
+	s.cookie.ready, s.cookie.send = true, true
+	return nil
+}
+
+// ErrNotLocked is returned by Unlock without a Lock.
+var ErrNotLocked = errors.New("session is not locked")
+
+// Lock takes the lock of the session's record, the one that Beaker takes, and
+// waits for it at most until ctx ends. Reload afterwards to see what others
+// wrote. Always Unlock.
+func (s *Session) Lock(ctx context.Context) error {
+	if s.m.locker == nil {
+		return fmt.Errorf("compat: lock: this store has no locks: %w", ErrUnsupported)
+	}
+	id := s.ID()
+	held, unlock, err := s.m.locker.Lock(ctx, id)
+	if err != nil {
+		return fmt.Errorf("compat: lock: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unlock != nil {
+		return errors.Join(errors.New("compat: lock: session is locked already"), unlock())
+	}
+	s.held, s.unlock = held, unlock
+	return nil
+}
+
+// Unlock gives the lock back.
+func (s *Session) Unlock() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unlock == nil {
+		return fmt.Errorf("compat: unlock: %w", ErrNotLocked)
+	}
+	unlock := s.unlock
+	s.held, s.unlock = nil, nil
+	return unlock()
+}
+
+// Reload reads the session again and forgets unsaved changes (Beaker:
+// Session.load). A session that has gone meanwhile becomes a new one.
+func (s *Session) Reload(ctx context.Context) error {
+	defer s.enter()()
+	if s.stored == "" {
+		return nil
+	}
+	id, regenerated := s.id, s.id != s.stored
+	if err := s.start(s.lockedContext(ctx), s.stored); err != nil {
+		return err
+	}
+	if regenerated && s.stored != "" {
+		s.id = id
+	}
+	return nil
+}
+
+// lockedContext returns the context for store operations: the one that
+// carries our lock, if we hold one.
+func (s *Session) lockedContext(ctx context.Context) context.Context {
+	if s.held != nil {
+		return s.held
+	}
+	return ctx
+}
+
+// remember is called before anything can change. What cannot be pickled again
+// (it was read, so it can) would be found by Persist.
+func (s *Session) remember() {
+	if s.stored != "" {
+		_ = s.base.remember(s.values)
+	}
+}
+
+// canChange reports whether a value, or something in it, can be changed in place.
+func canChange(v pyvalue.Value) bool {
+	switch v.(type) {
+	case *pyvalue.List, *pyvalue.Dict, *pyvalue.Set, *pyvalue.ByteArray, *pyvalue.Object, *pyvalue.Tuple, *pyvalue.FrozenSet:
+		return true
+	}
+	return false
+}
