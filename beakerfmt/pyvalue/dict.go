@@ -268,6 +268,12 @@ func (m *members) Put(v Value) { m.dict.Put(v, None{}) }
 // Remove removes a member and reports whether it was there.
 func (m *members) Remove(v Value) bool { return m.dict.Delete(v) }
 
+// At returns the member at a place in the order of insertion, from 0 to Len()-1.
+func (m *members) At(i int) Value { return m.dict.entries[i].Key }
+
+// Grow makes room for n more members.
+func (m *members) Grow(n int) { m.dict.Grow(n) }
+
 // All iterates over the members in the order of insertion.
 func (m *members) All() iter.Seq[Value] {
 	return func(yield func(Value) bool) {

@@ -11,6 +11,7 @@ type Int struct {
 	small int64
 	big   *big.Int // set only if the value does not fit small
 	long  bool
+	short bool // see IsPy2Int
 }
 
 // NewInt returns the int n.
@@ -19,6 +20,9 @@ func NewInt(n int64) *Int { return &Int{small: n} }
 // MakeInt returns the int n as a value, for those who allocate Ints in blocks.
 // long marks Python 2's long (which Python 3 reads as int).
 func MakeInt(n int64, long bool) Int { return Int{small: n, long: long} }
+
+// MakePy2Int returns n as Python 2's int, which there may have 64 bits.
+func MakePy2Int(n int64) Int { return Int{small: n, short: int64(int32(n)) != n} }
 
 // NewBigInt returns an int of any size. It copies n.
 func NewBigInt(n *big.Int) *Int {
@@ -38,6 +42,10 @@ func NewLong(n *big.Int) *Int {
 // IsLong reports whether the int was, or is to be, written as Python 2's long.
 // Python 3 writes every int beyond 32 bits that way.
 func (i *Int) IsLong() bool { return i.long }
+
+// IsPy2Int reports whether the int was read as Python 2's int although it has
+// more than 32 bits, so that it is to be written again as int, not as long.
+func (i *Int) IsPy2Int() bool { return i.short }
 
 // Int64 returns the value if it fits 64 bits.
 func (i *Int) Int64() (int64, bool) { return i.small, i.big == nil }
