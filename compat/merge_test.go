@@ -268,3 +268,20 @@ func miss[T compat.Natural](t *testing.T, g compat.Getter, keys ...string) {
 		require.False(t, ok, key)
 	}
 }
+
+// Python 2 has no time zone class of its own to read one with.
+func TestTimeForPython2(t *testing.T) {
+	when := time.Date(2024, 2, 29, 13, 0, 0, 0, time.FixedZone("", 3600))
+	for _, python := range []int{0, 2, 3} {
+		s := newSite(t, func(o *compat.Options) { o.Peer = compat.Peer{Major: 1, Minor: 11, Python: python} })
+		s.request(func(x *compat.Session) {
+			require.NoError(t, x.Set("at", when))
+			v, ok := x.Get("at")
+			require.True(t, ok)
+			got, naive, ok := pyvalue.AsTime(v)
+			require.True(t, ok)
+			require.Equal(t, python == 2, naive)
+			require.True(t, when.Equal(got))
+		})
+	}
+}

@@ -216,8 +216,12 @@ func (s *Session) Len() int {
 }
 
 // Set gives a key a value: a pyvalue.Value, or anything that pyvalue.FromGo
-// converts. It is written by Save. The error is FromGo's.
+// converts. It is written by Save. The error is FromGo's. For a peer on Python 2,
+// which has no time zones of its own, a time.Time becomes a naive datetime in UTC.
 func (s *Session) Set(key string, value any) error {
+	if t, ok := value.(time.Time); ok && s.m.opts.Peer.Python == 2 {
+		value = pyvalue.NaiveTime{Time: t.UTC()}
+	}
 	v, err := pyvalue.FromGo(value)
 	if err != nil {
 		return fmt.Errorf("compat: set: %w", err)

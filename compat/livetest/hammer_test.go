@@ -1,0 +1,190 @@
+package livetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/scripts/peers"
+	"github.com/gobeaker/gobeaker/stores/filestore"
+)
+
+const (
+	pythonWorkers  = 4
+	goWorkers      = 4
+	hammerSessions = 50
+)
+
+// TestHammer has four Python and four Go processes change the same fifty
+// sessions at the same time, each counting up keys of its own.
+//
+// Beaker holds no lock between loading a session and saving it, and saves the
+// whole dict. So a Python process can put back what others wrote since it
+// loaded, whoever they are; nothing that the others do can prevent it. The test
+// has two halves, each with what can be promised in it:
+//
+//   - locked: the Python processes keep Beaker's lock (session.lock) from load to
+//     save. Every update of every process must be there in the end.
+//   - plain: the Python processes do as applications do. Every update that is
+//     missing must have been erased by a Python process: no write of a Go process
+//     may change a key of another process (it is compared with the record
+//     that it replaces, under the lock), and an update that is missing although
+//     no Python has saved since was lost by Go. What Python erased is counted
+//     and reported.
+//
+// In both, no process may see an error, a torn record or a session that is gone.
+func TestHammer(t *testing.T) {
+	for _, peer := range hammerPeers(t) {
+		t.Run(peer.Name, func(t *testing.T) {
+			h := newHammer(t, peer)
+			t.Run("locked", func(t *testing.T) { h.locked(t) })
+			t.Run("plain", func(t *testing.T) { h.plain(t) })
+		})
+	}
+}
+
+// hammerTime is how long each half lasts: together 30 seconds, 10 with -short.
+func hammerTime() time.Duration {
+	if testing.Short() {
+		return 5 * time.Second
+	}
+	return 15 * time.Second
+}
+
+// hammerPeers are the newest Beaker and, unless time is short, 1.11, whose records
+// have the other form.
+func hammerPeers(t *testing.T) []peers.Venv {
+	var newest, older peers.Venv
+	for _, p := range peers.Beakers(t) {
+		switch {
+		case p.Python2():
+		case p.Beaker == "1.11.0" && older.Name == "":
+			older = p
+		case p.Beaker > newest.Beaker:
+			newest = p
+		}
+	}
+	if older.Name == "" || newest.Name != "" && testing.Short() {
+		return []peers.Venv{newest}
+	}
+	if newest.Name == "" {
+		return []peers.Venv{older}
+	}
+	return []peers.Venv{newest, older}
+}
+
+type hammer struct {
+	python, gopher []*process
+	ids            []string
+	store          *filestore.Store
+}
+
+func newHammer(t *testing.T, peer peers.Venv) *hammer {
+	h := &hammer{}
+	dir := t.TempDir()
+	for i := range pythonWorkers {
+		settings, err := json.Marshal(map[string]any{
+			"worker":  fmt.Sprintf("py%d", i),
+			"options": map[string]any{"type": "file", "data_dir": dir, "invalidate_corrupt": false},
+		})
+		require.NoError(t, err)
+		h.python = append(h.python, startProcess(t, nil, peer.Exe, peers.Script(t, "peerhammer.py"), string(settings)))
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for i := range goWorkers {
+		settings, err := json.Marshal(workerSettings{Worker: fmt.Sprintf("go%d", i), Dir: dir, Peer: peer.Peer()})
+		require.NoError(t, err)
+		h.gopher = append(h.gopher, startProcess(t, []string{workerEnv + "=" + string(settings)}, self))
+	}
+	h.python[0].ask(t, fmt.Sprintf("create %d", hammerSessions), &h.ids)
+	require.Len(t, h.ids, hammerSessions)
+	ids, err := json.Marshal(h.ids)
+	require.NoError(t, err)
+	for _, p := range h.all() {
+		p.ask(t, "ids "+string(ids), &struct{}{})
+	}
+	h.store, err = filestore.New(filestore.Options{DataDir: dir})
+	require.NoError(t, err)
+	return h
+}
+
+func (h *hammer) all() []*process { return append(append([]*process{}, h.python...), h.gopher...) }
+
+// round lets all processes loose for a while and returns what they report.
+func (h *hammer) round(t *testing.T, how string) (python, gopher []tally) {
+	t.Helper()
+	for _, p := range h.all() {
+		p.ask(t, how, &struct{}{})
+	}
+	<-time.After(hammerTime())
+	collect := func(processes []*process) []tally {
+		var all []tally
+		for _, p := range processes {
+			var r tally
+			p.ask(t, "pause", &r)
+			require.Empty(t, r.Errors, "%s", r.Worker)
+			require.Positive(t, r.Updates, "%s did nothing", r.Worker)
+			all = append(all, r)
+		}
+		return all
+	}
+	return collect(h.python), collect(h.gopher)
+}
+
+func (h *hammer) locked(t *testing.T) {
+	python, gopher := h.round(t, "locked")
+	for _, r := range append(python, gopher...) {
+		require.Zero(t, r.Lost, "%s lost updates although all hold the lock", r.Worker)
+	}
+	require.Zero(t, h.missing(t, append(python, gopher...)))
+	report(t, "Python", python)
+	report(t, "Go", gopher)
+}
+
+func (h *hammer) plain(t *testing.T) {
+	python, gopher := h.round(t, "plain")
+	for _, r := range gopher {
+		require.Zero(t, r.LostToGo, "%s lost updates that no Python process can have erased", r.Worker)
+		require.Zero(t, r.Clobbered, "%s changed keys of others", r.Worker)
+	}
+	t.Logf("erased by Python and seen in the end: %d of the last updates", h.missing(t, append(python, gopher...)))
+	report(t, "Python", python)
+	report(t, "Go", gopher)
+}
+
+// missing counts the counters that are lower in the records than their worker
+// left them. It reads every record, so it also finds a torn one.
+func (h *hammer) missing(t *testing.T, tallies []tally) int {
+	t.Helper()
+	missing := 0
+	for _, id := range h.ids {
+		record, err := h.store.Get(context.Background(), id)
+		require.NoError(t, err)
+		values, _, err := beakerfmt.DecodeValue(record, beakerfmt.Limits{})
+		require.NoError(t, err)
+		for _, r := range tallies {
+			n, _ := natural(values, r.Worker).(int)
+			if n < r.Counts[id] {
+				missing++
+			}
+		}
+	}
+	return missing
+}
+
+func report(t *testing.T, who string, tallies []tally) {
+	t.Helper()
+	var updates, lost int
+	for _, r := range tallies {
+		updates += r.Updates
+		lost += r.Lost
+	}
+	t.Logf("%s: %d updates, %d of them erased by Python's saving of whole dicts", who, updates, lost)
+}
