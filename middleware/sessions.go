@@ -1,0 +1,123 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/stores"
+)
+
+// Sessions is the middleware that gives handlers the session they share with
+// Python, as Beaker's SessionMiddleware does. Make one with [NewSessions].
+type Sessions struct {
+	manager *compat.Manager
+	opts    SessionsOptions
+}
+
+// SessionsOptions are the options of [NewSessions]; the zero value is fine.
+type SessionsOptions struct {
+	// OnError answers a request whose session could not be written, before
+	// anything of the handler's response has gone out. Default: 503 if the store is
+	// unavailable, else 500, and the error is logged.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+	// Logger gets what cannot be answered any more. Default: slog.Default.
+	Logger *slog.Logger
+}
+
+// NewSessions returns the middleware over a manager.
+func NewSessions(m *compat.Manager, o SessionsOptions) *Sessions {
+	s := &Sessions{manager: m, opts: o}
+	if s.opts.Logger == nil {
+		s.opts.Logger = slog.Default()
+	}
+	if s.opts.OnError == nil {
+		s.opts.OnError = s.answerError
+	}
+	return s
+}
+
+// Wrap returns next with sessions. A session that next never asks for costs no
+// I/O. The session is written, and its cookie set, before the first byte of
+// the response goes out (Beaker: SessionMiddleware.session_start_response);
+// changes after that are lost, so save before you stream. If next panics
+// before that, nothing is written.
+func (s *Sessions) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session := s.manager.Open(cookieHeader(r))
+		r = r.WithContext(context.WithValue(r.Context(), contextKey{}, session))
+		sw := &sessionWriter{ResponseWriter: w, request: r, sessions: s, session: session}
+		defer s.close(r, session)
+		next.ServeHTTP(sw, r)
+		sw.commit()
+	})
+}
+
+// close gives back what a handler forgot, also after a panic.
+func (s *Sessions) close(r *http.Request, session *compat.SessionObject) {
+	if err := session.Close(); err != nil {
+		s.opts.Logger.ErrorContext(r.Context(), "session lock could not be released", "error", err)
+	}
+}
+
+// cookieHeader joins the Cookie lines of a request as a WSGI server does;
+// HTTP/2 clients may send one line for each cookie.
+func cookieHeader(r *http.Request) string {
+	switch lines := r.Header["Cookie"]; len(lines) {
+	case 0:
+		return ""
+	case 1:
+		return lines[0]
+	default:
+		return beakerfmt.JoinCookieHeaders(lines)
+	}
+}
+
+type contextKey struct{}
+
+// ErrNoMiddleware: the handler is not wrapped by [Sessions.Wrap].
+var ErrNoMiddleware = errors.New("middleware: no session in this request: wrap the handler with Sessions.Wrap")
+
+// Session returns the session of a request and loads it at the first call.
+// The error is ErrNoMiddleware, or tells that the store failed
+// (stores.ErrUnavailable: answer 503, nobody is logged out) or, with
+// invalidate_corrupt off, that the record cannot be read (stores.ErrCorrupt).
+func Session(r *http.Request) (*compat.Session, error) {
+	o, err := Object(r)
+	if err != nil {
+		return nil, err
+	}
+	return o.Session(r.Context())
+}
+
+// Peek returns a read-only look at the session of a request: no record is
+// rewritten and no cookie is sent, so the page may be cached.
+func Peek(r *http.Request) (*compat.View, error) {
+	o, err := Object(r)
+	if err != nil {
+		return nil, err
+	}
+	return o.Peek(r.Context())
+}
+
+// Object returns the lazy session of a request, for those who want to write it
+// themselves before the response begins.
+func Object(r *http.Request) (*compat.SessionObject, error) {
+	o, ok := r.Context().Value(contextKey{}).(*compat.SessionObject)
+	if !ok {
+		return nil, ErrNoMiddleware
+	}
+	return o, nil
+}
+
+func (s *Sessions) answerError(w http.ResponseWriter, r *http.Request, err error) {
+	s.opts.Logger.ErrorContext(r.Context(), "session could not be written", "error", err)
+	status := http.StatusInternalServerError
+	if errors.Is(err, stores.ErrUnavailable) {
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, http.StatusText(status), status)
+}

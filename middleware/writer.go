@@ -1,0 +1,127 @@
+package middleware
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gobeaker/gobeaker/compat"
+)
+
+// sessionWriter commits the session before the response begins. It is one
+// per request, used by one goroutine at a time, like any ResponseWriter.
+type sessionWriter struct {
+	http.ResponseWriter
+	request  *http.Request
+	sessions *Sessions
+	session  *compat.SessionObject
+
+	committed bool
+	failed    bool // the error answer has gone out in place of the handler's
+}
+
+// errNotWritten is what a handler's Write gets after its session could not be
+// written and the client was told so.
+var errNotWritten = errors.New("middleware: the session could not be written, the response was replaced by an error")
+
+// ofTheResponse are the headers that belong to a response which is not sent
+// after all; others, of outer middleware for example, stay.
+var ofTheResponse = []string{
+	"Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Range",
+	"Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Set-Cookie", "Trailer",
+}
+
+// commit writes the session and sets its cookie, once.
+func (w *sessionWriter) commit() {
+	if w.committed {
+		return
+	}
+	w.committed = true
+	if err := w.session.Persist(w.request.Context()); err != nil {
+		w.failed = true
+		for _, name := range ofTheResponse {
+			w.ResponseWriter.Header().Del(name)
+		}
+		w.sessions.opts.OnError(w.ResponseWriter, w.request, err)
+		return
+	}
+	if cookie, ok := w.session.SetCookie(); ok {
+		w.ResponseWriter.Header().Add("Set-Cookie", strings.TrimPrefix(cookie, " "))
+	}
+	if w.session.Consulted() {
+		addVary(w.ResponseWriter.Header())
+	}
+}
+
+// addVary says that the response depends on the cookie.
+func addVary(h http.Header) {
+	for _, line := range h["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+				return
+			}
+		}
+	}
+	h.Add("Vary", "Cookie")
+}
+
+// WriteHeader commits the session and begins the response. Informational
+// responses (1xx) do not begin it.
+func (w *sessionWriter) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.commit()
+	}
+	if !w.failed {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write commits the session and writes.
+func (w *sessionWriter) Write(p []byte) (int, error) {
+	if w.commit(); w.failed {
+		return 0, errNotWritten
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// WriteString commits the session and writes.
+func (w *sessionWriter) WriteString(s string) (int, error) {
+	if w.commit(); w.failed {
+		return 0, errNotWritten
+	}
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// ReadFrom commits the session and hands the copy down, so that sendfile works.
+func (w *sessionWriter) ReadFrom(r io.Reader) (int64, error) {
+	if w.commit(); w.failed {
+		return 0, errNotWritten
+	}
+	return io.Copy(w.ResponseWriter, r)
+}
+
+// Flush commits the session and flushes.
+func (w *sessionWriter) Flush() { _ = w.FlushError() }
+
+// FlushError is Flush for http.ResponseController.
+func (w *sessionWriter) FlushError() error {
+	if w.commit(); w.failed {
+		return errNotWritten
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack commits the session, whose cookie the handler cannot send any more,
+// and hands the connection over.
+func (w *sessionWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.commit(); w.failed {
+		return nil, nil, errNotWritten
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Unwrap lets http.ResponseController find the rest.
+func (w *sessionWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
