@@ -180,6 +180,11 @@ func parseUpstream(s string) (u *url.URL, socket string, err error) {
 	return u, "", nil
 }
 
+// idleUpstream is how long a connection waits for its next request. It must be
+// less than what the upstream waits: a POST that meets a connection that was
+// just closed cannot be sent again and would be a 502. gunicorn waits 2 seconds.
+const idleUpstream = time.Second
+
 // newTransport returns a transport that changes nothing on the way: no
 // proxy of the environment, no compression of its own.
 func newTransport(socket string, o GatewayOptions) *http.Transport {
@@ -191,7 +196,7 @@ func newTransport(socket string, o GatewayOptions) *http.Transport {
 		DialContext:           dialer.DialContext,
 		DisableCompression:    true,
 		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       90 * time.Second,
+		IdleConnTimeout:       idleUpstream,
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: o.ResponseTimeout,
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"path/filepath"
 	"testing"
@@ -346,6 +348,67 @@ func TestGatewayUnixSocket(t *testing.T) {
 	require.NoError(t, err)
 	_, body := fetch(t, s.URL+"/x")
 	require.Equal(t, u.Host+"/x", body)
+}
+
+// A response that breaks off in the upstream must not look complete.
+func TestGatewayUpstreamBreaksOff(t *testing.T) {
+	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "half")
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	resp, err := http.Get(s.URL)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Equal(t, "half", string(body))
+}
+
+func TestGatewayTrailersAndEarlyHints(t *testing.T) {
+	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Trailer", "X-Sum")
+		io.WriteString(w, "body")
+		w.Header().Set("X-Sum", "42")
+	})
+	var hints []int
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(code int, _ textproto.MIMEHeader) error { hints = append(hints, code); return nil },
+	})
+	req, err := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	_, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, []int{http.StatusEarlyHints}, hints)
+	require.Equal(t, "42", resp.Trailer.Get("X-Sum"))
+}
+
+func ExampleNewGateway() {
+	old := httptest.NewServer(named("python")) // stands for the old application
+	defer old.Close()
+	gateway, err := middleware.NewGateway(middleware.GatewayOptions{Routes: []middleware.Route{
+		{Prefix: "/", Upstream: old.URL},
+		{Prefix: "/new", Handler: named("go"), StripPrefix: true},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer gateway.Close()
+	for _, path := range []string{"/cart", "/new/cart", "/newer"} {
+		rec := httptest.NewRecorder()
+		gateway.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		fmt.Println(rec.Body)
+	}
+	// Output:
+	// python /cart
+	// go /cart
+	// python /newer
 }
 
 func TestNewGatewayRefuses(t *testing.T) {

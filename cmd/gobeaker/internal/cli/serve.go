@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+)
+
+// defaultConfig is read if it is there and no other file is named.
+const defaultConfig = "gobeaker.toml"
+
+const serveLong = `Serve is a gateway: it passes requests on to applications by path prefix, so
+that an old Python application and new services share one address and with it
+their cookies. Cookies pass untouched; WebSockets and streams work.
+
+Without a configuration it serves a page that shows its visitor's session.
+
+The configuration is gobeaker.toml in the current folder, or --config. Flags go
+before the environment, the environment before the file. A file:
+
+  listen = "127.0.0.1:8080"
+
+  [[route]]                        # the longest prefix wins; "/app" is not "/apple"
+  prefix = "/new"
+  upstream = "http://127.0.0.1:9000"
+  strip_prefix = true              # the service sees /x for /new/x
+
+  [[route]]
+  prefix = "/"
+  upstream = "unix:/run/old-app.sock"
+
+  [[route]]
+  prefix = "/_session"
+  upstream = "builtin:session"     # the page that shows the session
+
+  [session]                        # for that page: Beaker's options by Beaker's names
+  ini = "production.ini#main"      # start from the Python application's ini
+  secret_file = "session.secret"   # and replace what is to differ
+
+  [log]
+  format = "json"                  # or "text"
+  level = "info"                   # debug, info, warn, error
+  access = true                    # a line per request: no cookies, no queries
+
+  [server]
+  read_header_timeout = "10s"
+  idle_timeout = "2m"
+  drain_timeout = "20s"            # how long requests may go on after SIGTERM
+  dial_timeout = "10s"             # to connect to an upstream
+  response_timeout = "0s"          # until an upstream begins to answer; 0: no limit
+
+Paths are relative to the file that names them. Environment: GOBEAKER_CONFIG,
+GOBEAKER_LISTEN, GOBEAKER_DATA_DIR, GOBEAKER_LOG_FORMAT, GOBEAKER_LOG_LEVEL,
+GOBEAKER_ACCESS_LOG, and GOBEAKER_SECRET (the session secret, which has no flag
+because other users of the machine can read the arguments).
+
+It stops on SIGINT or SIGTERM: requests under way are finished first, at most for
+the drain timeout. A second signal ends it at once.`
+
+func newServe(env Environment) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway, or a page that shows the session",
+		Long:  serveLong,
+		Example: `  gobeaker serve
+  gobeaker serve --config gobeaker.toml --listen 127.0.0.1:0
+  GOBEAKER_SECRET=sekrit gobeaker serve --data-dir /var/lib/app/sessions`,
+		Args: cobra.NoArgs,
+	}
+	f := c.Flags()
+	configFile := f.String("config", "", "the configuration `file` (default "+defaultConfig+", if it is there)")
+	f.String("listen", "", "the `address` to listen on (default 127.0.0.1:8080)")
+	f.String("data-dir", "", "keep sessions in files in this `directory`, Beaker's data_dir")
+	f.String("log-format", "", "`text` or json")
+	f.String("log-level", "", "debug, `info`, warn or error")
+	f.String("access-log", "", "log each request: `true` or false")
+	c.RunE = func(*cobra.Command, []string) error {
+		config, err := serveConfig(*configFile, f, env.Getenv)
+		if err != nil {
+			return fail(exitUsage, err)
+		}
+		return serve(config, env)
+	}
+	return c
+}
+
+// serveConfig puts file, environment and flags together.
+func serveConfig(path string, flags *pflag.FlagSet, getenv func(string) string) (server.Config, error) {
+	if path == "" {
+		path = getenv("GOBEAKER_CONFIG")
+	}
+	config := server.Default()
+	if path == "" && exists(defaultConfig) {
+		path = defaultConfig
+	}
+	if path != "" {
+		var err error
+		if config, err = server.Load(path); err != nil {
+			return config, err
+		}
+	}
+	for _, name := range []string{"listen", "data-dir", "log-format", "log-level", "access-log"} {
+		value := getenv("GOBEAKER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
+		if f := flags.Lookup(name); f.Changed {
+			value = f.Value.String()
+		} else if value == "" {
+			continue
+		}
+		if err := config.Override(name, value); err != nil {
+			return config, err
+		}
+	}
+	return config, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil || !errors.Is(err, fs.ErrNotExist)
+}
+
+func serve(config server.Config, env Environment) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process
+	s, err := server.New(ctx, config, server.Environment{
+		Stdout: env.Stdout, Stderr: env.Stderr, Getenv: env.Getenv, Now: time.Now,
+	})
+	if errors.Is(err, server.ErrConfig) {
+		return fail(exitUsage, err)
+	}
+	if err == nil {
+		err = s.Run(ctx)
+	}
+	if err != nil {
+		return fail(exitNo, err)
+	}
+	return nil
+}

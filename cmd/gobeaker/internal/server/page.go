@@ -1,0 +1,215 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/tree"
+	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/middleware"
+	"github.com/gobeaker/gobeaker/stores"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+// The keys and sizes of the page.
+const (
+	visitsKey   = "visits"
+	maxForm     = 16 << 10 // bytes of a posted form
+	maxKey      = 200      // characters
+	maxValue    = 4000     // characters
+	pageNodes   = 2000
+	maxPageKeys = 1000
+)
+
+// page is the built-in application: it shows the session of who asks, counts
+// the visits and changes keys. It uses the session as any handler behind
+// package middleware does.
+type page struct {
+	template *template.Template
+	csp      string
+	shared   bool // others may see the same sessions
+	log      *slog.Logger
+}
+
+// newPage returns the page as a handler; it is to be wrapped with sessions and
+// mounted with its prefix stripped.
+func newPage(shared bool, log *slog.Logger) (http.Handler, error) {
+	t, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return nil, fmt.Errorf("server: page: %w", err)
+	}
+	hash := sha256.Sum256([]byte(pageCSS))
+	p := &page{template: t, shared: shared, log: log}
+	p.csp = "default-src 'none'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; style-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(hash[:]) + "'"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.show)
+	mux.HandleFunc("POST /{$}", p.change)
+	return http.NewCrossOriginProtection().Handler(mux), nil
+}
+
+func (p *page) show(w http.ResponseWriter, r *http.Request) {
+	s, ok := p.session(w, r)
+	if !ok {
+		return
+	}
+	visits, _ := compat.Get[int64](s, visitsKey)
+	if r.Method == http.MethodGet {
+		visits++
+		if err := s.Set(visitsKey, visits); err != nil {
+			p.fail(w, err)
+			return
+		}
+		s.Save()
+	}
+	p.render(w, s, http.StatusOK, visits, "")
+}
+
+func (p *page) change(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "This form is too large or malformed.", http.StatusBadRequest)
+		return
+	}
+	s, ok := p.session(w, r)
+	if !ok {
+		return
+	}
+	if problem := apply(s, r.PostForm.Get); problem != "" {
+		visits, _ := compat.Get[int64](s, visitsKey)
+		p.render(w, s, http.StatusUnprocessableEntity, visits, problem)
+		return
+	}
+	s.Save()
+	w.Header().Set("Location", "?") // the page itself, wherever it is mounted
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// apply does what a form asks, or returns what is wrong with it, for the user.
+func apply(s *compat.Session, form func(string) string) (problem string) {
+	key, value := strings.TrimSpace(form("key")), form("value")
+	action := form("action")
+	if action == "logout" {
+		s.Delete()
+		return ""
+	}
+	switch {
+	case key == "" || len(key) > maxKey:
+		return fmt.Sprintf("Give a key of 1 to %d characters.", maxKey)
+	case strings.HasPrefix(key, "_"):
+		return "Keys that begin with an underscore are Beaker's own."
+	case len(value) > maxValue:
+		return fmt.Sprintf("A value has at most %d characters here.", maxValue)
+	case !pyvalue.ValidText(key) || !pyvalue.ValidText(value):
+		return "This is not UTF-8."
+	}
+	switch action {
+	case "set":
+		return set(s, key, form("type"), value)
+	case "delete":
+		if !s.Remove(key) {
+			return fmt.Sprintf("There is no key %q in this session.", key)
+		}
+		return ""
+	}
+	return "This form asks for nothing that is known."
+}
+
+func set(s *compat.Session, key, kind, text string) (problem string) {
+	if s.Len() >= maxPageKeys {
+		return "This session is full. Delete a key first."
+	}
+	v, problem := parseValue(kind, text)
+	if problem != "" {
+		return problem
+	}
+	if err := s.Set(key, v); err != nil {
+		return "This value cannot be kept."
+	}
+	return ""
+}
+
+func parseValue(kind, text string) (v pyvalue.Value, problem string) {
+	word := strings.ToLower(strings.TrimSpace(text))
+	switch kind {
+	case "str", "":
+		return pyvalue.Str(text), ""
+	case "int":
+		if n, err := strconv.ParseInt(word, 10, 64); err == nil {
+			return pyvalue.NewInt(n), ""
+		}
+		return nil, "An int is a whole number, such as 42."
+	case "float":
+		if f, err := strconv.ParseFloat(word, 64); err == nil {
+			return pyvalue.Float(f), ""
+		}
+		return nil, "A float is a number, such as 1.5."
+	case "bool":
+		if word == "true" || word == "false" {
+			return pyvalue.Bool(word == "true"), ""
+		}
+		return nil, "A bool is True or False."
+	}
+	return nil, "This Python type is not offered here."
+}
+
+// session returns the session, or answers that there is none to be had.
+func (p *page) session(w http.ResponseWriter, r *http.Request) (*compat.Session, bool) {
+	s, err := middleware.Session(r)
+	if err != nil {
+		p.fail(w, err)
+		return nil, false
+	}
+	return s, true
+}
+
+func (p *page) fail(w http.ResponseWriter, err error) {
+	p.log.Error("session page", "error", err)
+	status := http.StatusInternalServerError
+	if errors.Is(err, stores.ErrUnavailable) {
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, "The session cannot be read now.", status)
+}
+
+func (p *page) render(w http.ResponseWriter, s *compat.Session, status int, visits int64, message string) {
+	d := &pyvalue.Dict{}
+	for k, v := range s.All() {
+		d.Put(k, v)
+	}
+	var out bytes.Buffer
+	err := p.template.Execute(&out, map[string]any{
+		"Style":   template.CSS(pageCSS),
+		"Tree":    tree.New(d, tree.Options{MaxNodes: pageNodes}),
+		"Visits":  visits,
+		"Message": message,
+		"Python":  p.shared,
+	})
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", p.csp)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	w.Write(out.Bytes())
+}

@@ -1,0 +1,397 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+)
+
+// running is a server under test.
+type running struct {
+	url  string
+	stop context.CancelFunc
+	done chan error
+	log  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+var firstLine = regexp.MustCompile(`^gobeaker: serving (http://127\.0\.0\.1:\d+/) \(.*\)\n$`)
+
+// start runs a server on a free port until the test ends.
+func start(t *testing.T, c server.Config, env map[string]string) *running {
+	t.Helper()
+	c.Listen = "127.0.0.1:0"
+	r := &running{done: make(chan error, 1), log: &lockedBuffer{}}
+	out, in := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	s, err := server.New(ctx, c, server.Environment{
+		Stdout: in, Stderr: r.log, Getenv: func(k string) string { return env[k] }, Now: time.Now,
+	})
+	require.NoError(t, err)
+	go func() { r.done <- s.Run(ctx); in.Close() }()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	m := firstLine.FindStringSubmatch(line)
+	require.NotNil(t, m, line)
+	r.url = m[1]
+	t.Cleanup(func() { r.end(t) })
+	return r
+}
+
+// end stops the server and checks that it ended well.
+func (r *running) end(t *testing.T) {
+	t.Helper()
+	r.stop()
+	err, ok := <-r.done
+	if ok {
+		require.NoError(t, err)
+		close(r.done)
+	}
+}
+
+func browser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: tr}
+}
+
+func get(t *testing.T, c *http.Client, u string) (*http.Response, string) {
+	t.Helper()
+	resp, err := c.Get(u)
+	require.NoError(t, err)
+	return resp, read(t, resp)
+}
+
+func post(t *testing.T, c *http.Client, u string, form ...string) (*http.Response, string) {
+	t.Helper()
+	v := url.Values{}
+	for i := 0; i < len(form); i += 2 {
+		v.Set(form[i], form[i+1])
+	}
+	resp, err := c.PostForm(u, v)
+	require.NoError(t, err)
+	return resp, read(t, resp)
+}
+
+func read(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
+func visits(n int) string { return fmt.Sprintf(`<strong id="visits">%d</strong>`, n) }
+
+func TestServeWithoutConfiguration(t *testing.T) {
+	r := start(t, server.Default(), nil)
+	c := browser(t)
+	resp, body := get(t, c, r.url)
+	require.Equal(t, 200, resp.StatusCode)
+	require.Contains(t, body, visits(1))
+	require.Contains(t, body, `<html lang="en">`)
+	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(body)
+	require.NotNil(t, style)
+	hash := sha256.Sum256([]byte(style[1]))
+	require.Contains(t, resp.Header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(hash[:]), "or the browser drops the style")
+	require.NotContains(t, body, "http://", "the page asks nobody else for anything")
+	_, body = get(t, c, r.url)
+	require.Contains(t, body, visits(2))
+	require.Contains(t, body, `<span class="label">&#39;visits&#39;</span> <span class="type">int:</span> <span class="value">2</span>`)
+
+	_, body = post(t, c, r.url, "action", "set", "key", "name", "value", `<b>&"é`, "type", "str")
+	require.Contains(t, body, visits(3), "it leads back to the page")
+	require.Contains(t, body, "&lt;b&gt;")
+	require.NotContains(t, body, "<b>")
+	_, body = post(t, c, r.url, "action", "set", "key", "n", "value", " 42 ", "type", "int")
+	require.Contains(t, body, `<span class="type">int:</span> <span class="value">42</span>`)
+	_, body = post(t, c, r.url, "action", "delete", "key", "name")
+	require.NotContains(t, body, "&lt;b&gt;")
+
+	_, body = get(t, browser(t), r.url)
+	require.Contains(t, body, visits(1), "another browser, another session")
+
+	_, body = post(t, c, r.url, "action", "logout")
+	require.Contains(t, body, visits(1))
+	require.NotContains(t, body, "<span class=\"value\">42</span>")
+
+	resp, _ = get(t, c, r.url+"favicon.ico")
+	require.Equal(t, 404, resp.StatusCode)
+	r.end(t)
+	log := r.log.String()
+	require.Contains(t, log, "msg=request method=GET")
+	require.NotContains(t, log, "beaker.session.id")
+	for _, cookie := range c.Jar.Cookies(mustParse(t, r.url)) {
+		require.NotContains(t, log, cookie.Value)
+	}
+}
+
+func mustParse(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	require.NoError(t, err)
+	return u
+}
+
+func TestPageRefuses(t *testing.T) {
+	r := start(t, server.Default(), nil)
+	c := browser(t)
+	get(t, c, r.url)
+	for name, f := range map[string]struct {
+		form []string
+		want string
+	}{
+		"Beaker's key": {[]string{"action", "set", "key", "_path", "value", "x"}, "Beaker&#39;s own"},
+		"no key":       {[]string{"action", "set", "key", " ", "value", "x"}, "Give a key"},
+		"not an int":   {[]string{"action", "set", "key", "a", "value", "x", "type", "int"}, "whole number"},
+		"not a float":  {[]string{"action", "set", "key", "a", "value", "x", "type", "float"}, "such as 1.5"},
+		"not a bool":   {[]string{"action", "set", "key", "a", "value", "x", "type", "bool"}, "True or False"},
+		"a type":       {[]string{"action", "set", "key", "a", "value", "x", "type", "set"}, "not offered"},
+		"not text":     {[]string{"action", "set", "key", "a", "value", "\xff"}, "not UTF-8"},
+		"too long":     {[]string{"action", "set", "key", "a", "value", strings.Repeat("x", 4001)}, "at most 4000"},
+		"absent":       {[]string{"action", "delete", "key", "nothing"}, "There is no key"},
+		"no action":    {[]string{"key", "a"}, "nothing that is known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, body := post(t, c, r.url, f.form...)
+			require.Equal(t, http.StatusUnprocessableEntity, resp.StatusCode)
+			require.Contains(t, body, `role="alert"`)
+			require.Contains(t, body, f.want)
+		})
+	}
+	resp, _ := post(t, c, r.url, "action", "set", "key", "a", "value", strings.Repeat("x", 20000))
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+
+	req, err := http.NewRequest("POST", r.url, strings.NewReader("action=logout"))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	resp, err = c.Do(req)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.StatusForbidden, resp.StatusCode, "another site cannot log anybody out")
+	_, body := get(t, c, r.url)
+	require.Contains(t, body, visits(2))
+}
+
+// write puts a gobeaker.toml into a folder and loads it.
+func write(t *testing.T, text string, files map[string]string) server.Config {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	path := filepath.Join(dir, "gobeaker.toml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	c, err := server.Load(path)
+	require.NoError(t, err)
+	return c
+}
+
+func TestServeGateway(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.URL.Path, " ", r.Header.Get("Cookie"))
+	}))
+	defer up.Close()
+	c := write(t, `
+[[route]]
+prefix = "/app"
+upstream = "`+up.URL+`"
+strip_prefix = true
+[[route]]
+prefix = "/_session"
+upstream = "builtin:session"
+[session]
+ini = "app.ini#main"
+key = "sid"
+secret_file = "secret.txt"
+httponly = true
+[log]
+format = "json"
+`, map[string]string{
+		"app.ini":    "[app:main]\nuse = egg:App\nbeaker.session.data_dir = %(here)s/data\nbeaker.session.secret = other\nbeaker.session.secure = false\n",
+		"secret.txt": "s3cret\n",
+	})
+	r := start(t, c, nil)
+	client := browser(t)
+	resp, body := get(t, client, r.url+"_session")
+	require.Contains(t, body, visits(1))
+	require.Contains(t, resp.Header.Get("Set-Cookie"), "sid=")
+	require.Contains(t, strings.ToLower(resp.Header.Get("Set-Cookie")), "httponly")
+	_, body = post(t, client, r.url+"_session", "action", "set", "key", "a", "value", "b")
+	require.Contains(t, body, visits(2))
+	_, body = get(t, client, r.url+"app/x?token=hidden")
+	require.Regexp(t, `^/x sid=[0-9a-f]{72}$`, body)
+	resp, _ = get(t, client, r.url+"apple")
+	require.Equal(t, 404, resp.StatusCode)
+	r.end(t)
+	require.Contains(t, r.log.String(), `"path":"/app/x"`)
+	require.NotContains(t, r.log.String(), "hidden")
+	require.NotContains(t, r.log.String(), "s3cret")
+}
+
+// A stop waits for the request that is under way, and refuses new ones.
+func TestGracefulStop(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-release
+		io.WriteString(w, "finished")
+	}))
+	defer up.Close()
+	r := start(t, gatewayTo(t, up.URL), nil)
+	answered := make(chan string, 1)
+	go func() {
+		resp, err := http.Get(r.url)
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		answered <- string(body)
+	}()
+	<-arrived
+	r.stop()
+	host := mustParse(t, r.url).Host
+	require.Eventually(t, func() bool { // the listener closes first
+		conn, err := net.Dial("tcp", host)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, 10*time.Second, time.Millisecond)
+	require.Empty(t, answered)
+	close(release)
+	require.Equal(t, "finished", <-answered)
+	r.end(t)
+}
+
+func gatewayTo(t *testing.T, upstream string) server.Config {
+	t.Helper()
+	return write(t, "[[route]]\nprefix = \"/\"\nupstream = \""+upstream+"\"\n", nil)
+}
+
+// A stream that never ends does not keep the server from stopping, and an
+// upgraded connection is closed.
+func TestStopEndsStreamsAndUpgrades(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			conn, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\nhello\n")
+			rw.Flush()
+			io.Copy(io.Discard, rw)
+			return
+		}
+		io.WriteString(w, "endless\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer up.Close()
+	c := gatewayTo(t, up.URL)
+	c.Server.DrainTimeout = server.Duration(time.Millisecond)
+	for name, request := range map[string]string{
+		"stream":  "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"upgrade": "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, c, nil)
+			conn, err := net.Dial("tcp", mustParse(t, r.url).Host)
+			require.NoError(t, err)
+			defer conn.Close()
+			io.WriteString(conn, request)
+			in := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(in, nil)
+			require.NoError(t, err)
+			body := io.Reader(resp.Body)
+			if name == "upgrade" {
+				body = in
+			}
+			_, err = bufio.NewReader(body).ReadString('\n')
+			require.NoError(t, err)
+			r.end(t)
+			_, err = io.ReadAll(conn)
+			if err != nil { // reset or end: it is closed either way
+				require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+			}
+		})
+	}
+}
+
+func TestSharedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	c := server.Default()
+	require.NoError(t, c.Override("data-dir", dir))
+	env := map[string]string{"GOBEAKER_SECRET": "sekrit"}
+	client := browser(t)
+	first := start(t, c, env)
+	_, body := get(t, client, first.url)
+	require.Contains(t, body, "Python applications that use Beaker")
+	cookies := client.Jar.Cookies(mustParse(t, first.url))
+	first.end(t)
+	second := start(t, c, env)
+	client.Jar.SetCookies(mustParse(t, second.url), cookies)
+	_, body = get(t, client, second.url)
+	require.Contains(t, body, visits(2), "the session outlives the process")
+	records, err := filepath.Glob(filepath.Join(dir, "container_file", "*", "*", "*.cache"))
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+}
+
+func TestOverride(t *testing.T) {
+	c := server.Default()
+	require.NoError(t, c.Override("log-format", "json"))
+	require.NoError(t, c.Override("log-level", "debug"))
+	require.NoError(t, c.Override("access-log", "false"))
+	require.NoError(t, c.Override("listen", "[::1]:80"))
+	require.Equal(t, server.Log{Format: "json", Level: "debug"}, c.Log)
+	require.Equal(t, "[::1]:80", c.Listen)
+	for name, value := range map[string]string{"access-log": "maybe", "nothing": "x"} {
+		require.ErrorIs(t, c.Override(name, value), server.ErrConfig)
+	}
+}

@@ -1,0 +1,152 @@
+package server_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+	"github.com/gobeaker/gobeaker/compat"
+)
+
+// options reads the [session] of a gobeaker.toml.
+func options(t *testing.T, session string, env map[string]string) (compat.Options, string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	files := map[string]string{
+		"gobeaker.toml": "[session]\n" + session,
+		"app.ini":       "[app:main]\nuse = egg:App\nsession.key = fromini\nsession.timeout = 60\nsession.secret = inisecret\nsession.secure = true\n[app:other]\nuse = egg:App\nsession.key = other\n",
+		"secret.txt":    "filesecret\r\nmore\n",
+		"empty.txt":     "\n",
+	}
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	o, err := server.SessionOptions("", filepath.Join(dir, "gobeaker.toml"), func(k string) string { return env[k] })
+	return o, dir, err
+}
+
+func TestSessionOptions(t *testing.T) {
+	for name, c := range map[string]struct {
+		toml string
+		env  map[string]string
+		want func(*compat.Options, string)
+	}{
+		"nothing": {"", nil, func(*compat.Options, string) {}},
+		"Beaker's": {`
+type = "file"
+data_dir = "data"
+lock_dir = "/locks"
+key = "sid"
+secret = "s"
+old_secrets = ["o"]
+cookie_domain = ".example.com"
+cookie_path = "/app"
+secure = true
+httponly = true
+samesite = ""
+auto = true
+save_accessed_time = false
+invalidate_corrupt = false
+use_cookies = false
+data_serializer = "json"
+validate_key = "v"
+encrypt_key = "e"
+encrypt_nonce_bits = 48
+crypto_type = "nss"
+url = "u"
+`, nil, func(o *compat.Options, dir string) {
+			o.Type, o.DataDir, o.LockDir = "file", filepath.Join(dir, "data"), "/locks"
+			o.Key, o.Secret, o.OldSecrets = "sid", "s", []string{"o"}
+			o.CookieDomain, o.CookiePath, o.SameSite = ".example.com", "/app", ""
+			o.Secure, o.HTTPOnly, o.Auto = true, true, true
+			o.SaveAccessedTime, o.InvalidateCorrupt, o.UseCookies = false, false, false
+			o.DataSerializer, o.ValidateKey, o.EncryptKey = "json", "v", "e"
+			o.EncryptNonceBits, o.CryptoType, o.URL = 48, "nss", "u"
+		}},
+		"gobeaker's": {`
+peer = "beaker-1.11/python2"
+write = "replace"
+delete_records = false
+touch_interval = "30s"
+adopt_unknown_ids = true
+lenient_cookies = true
+`, nil, func(o *compat.Options, _ string) {
+			o.Peer = compat.Peer{Major: 1, Minor: 11, Python: 2}
+			o.Write, o.DeleteRecords, o.TouchInterval = compat.WriteReplace, false, 30*time.Second
+			o.AdoptUnknownIDs, o.LenientCookies = true, true
+		}},
+		"merge":       {`write = "merge"`, nil, func(*compat.Options, string) {}},
+		"timeout":     {"timeout = 300", nil, func(o *compat.Options, _ string) { o.Timeout = 5 * time.Minute }},
+		"no timeout":  {"timeout = false", nil, func(*compat.Options, string) {}},
+		"never":       {"cookie_expires = false", nil, func(o *compat.Options, _ string) { o.CookieExpires.Mode = compat.ExpiresNever }},
+		"the browser": {"cookie_expires = true", nil, func(*compat.Options, string) {}},
+		"seconds": {"cookie_expires = 300", nil, func(o *compat.Options, _ string) {
+			o.CookieExpires = compat.CookieExpires{Mode: compat.ExpiresAfter, After: 5 * time.Minute}
+		}},
+		"secret_file":          {`secret_file = "secret.txt"`, nil, func(o *compat.Options, _ string) { o.Secret = "filesecret" }},
+		"secret_env":           {`secret_env = "S"`, map[string]string{"S": "envsecret"}, func(o *compat.Options, _ string) { o.Secret = "envsecret" }},
+		"the environment wins": {`secret = "s"`, map[string]string{"GOBEAKER_SECRET": "e"}, func(o *compat.Options, _ string) { o.Secret = "e" }},
+		"an ini as the base": {"ini = \"app.ini\"\nsecure = false\ntimeout = 5", nil, func(o *compat.Options, _ string) {
+			o.Key, o.Secret, o.Timeout = "fromini", "inisecret", 5*time.Second
+		}},
+		"its application": {"ini = \"app.ini#other\"", nil, func(o *compat.Options, _ string) { o.Key = "other" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, dir, err := options(t, c.toml, c.env)
+			require.NoError(t, err)
+			want := compat.Defaults()
+			c.want(&want, dir)
+			got.Extra = nil
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+func TestSessionDate(t *testing.T) {
+	got, _, err := options(t, "cookie_expires = 2030-01-02T03:04:05Z", nil)
+	require.NoError(t, err)
+	require.Equal(t, compat.ExpiresAt, got.CookieExpires.Mode)
+	require.True(t, got.CookieExpires.At.Equal(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)))
+}
+
+func TestIDPattern(t *testing.T) {
+	got, _, err := options(t, `id_pattern = "[a-z.]+"`, nil)
+	require.NoError(t, err)
+	require.True(t, got.IDs.Valid("a.b"))
+	require.False(t, got.IDs.Valid("A"))
+}
+
+func TestSessionOptionErrors(t *testing.T) {
+	for toml, want := range map[string]string{
+		`timeout = -1`:                         "whole seconds",
+		`timeout = true`:                       "whole seconds",
+		`timeout = "60"`:                       "whole seconds",
+		`cookie_expires = -300`:                "cookie_expires",
+		`cookie_expires = "never"`:             "cookie_expires",
+		`peer = "beaker"`:                      "peer",
+		`write = "both"`:                       "merge",
+		`id_pattern = "("`:                     "id",
+		`secret_file = "nowhere.txt"`:          "secret file",
+		`secret_file = "empty.txt"`:            "first line is empty",
+		`secret_env = "NOT_THERE"`:             "NOT_THERE",
+		"secret = \"a\"\nsecret_env = \"B\"":   "one of",
+		`ini = "nowhere.ini"`:                  "nowhere.ini",
+		`ini = "app.ini#nothing"`:              "nothing",
+		`touch_interval = "often"`:             "10s or 2m",
+		`touch_interval = "-1s"`:               "10s or 2m",
+		"secret = \"hidden\"\nsecrets = \"x\"": `did you mean "secret"`,
+	} {
+		t.Run(want, func(t *testing.T) {
+			_, _, err := options(t, toml, nil)
+			require.ErrorIs(t, err, server.ErrConfig)
+			require.ErrorContains(t, err, want)
+			require.NotContains(t, err.Error(), "hidden")
+		})
+	}
+	_, err := server.SessionOptions("a.ini", "b.toml", os.Getenv)
+	require.ErrorIs(t, err, server.ErrConfig)
+}
