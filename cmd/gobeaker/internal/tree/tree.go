@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
 )
 
 // Node is one value of the tree.
@@ -41,19 +42,20 @@ func New(v pyvalue.Value, o Options) Node {
 	if o.MaxText <= 0 {
 		o.MaxText = 96
 	}
-	b := builder{Options: o, left: o.MaxNodes, above: map[pyvalue.Value]string{}}
+	b := builder{Options: o, dialect: taggedjson.Guess(v), left: o.MaxNodes, above: map[pyvalue.Value]string{}}
 	return b.node("", v, 0)
 }
 
 type builder struct {
 	Options
-	left  int
-	above map[pyvalue.Value]string // containers that the current one is in, with their labels
+	dialect taggedjson.Dialect
+	left    int
+	above   map[pyvalue.Value]string // containers that the current one is in, with their labels
 }
 
 func (b *builder) node(label string, v pyvalue.Value, depth int) Node {
 	b.left--
-	n := Node{Label: label, Type: typeName(v), Text: b.text(v)}
+	n := Node{Label: label, Type: b.typeName(v), Text: b.text(v)}
 	if n.Text != "" {
 		n.Note = note(label, v)
 		return n
@@ -89,7 +91,7 @@ func (b *builder) child(k kid, depth int) Node {
 		k.label = b.key(k.key)
 		if name, ok := pyvalue.Text(k.key); ok && b.Hide != nil && b.Hide(name) {
 			b.left--
-			return Node{Label: k.label, Type: typeName(k.value), Text: "(hidden)"}
+			return Node{Label: k.label, Type: b.typeName(k.value), Text: "(hidden)"}
 		}
 	}
 	return b.node(k.label, k.value, depth+1)
@@ -181,10 +183,11 @@ func cutRunes(s string, n int) string {
 	return s
 }
 
-// typeName is pyvalue.TypeName in the words of the Python that has the type.
-func typeName(v pyvalue.Value) string {
-	if d, ok := v.(*pyvalue.Object); ok {
-		return d.ClassName()
+// typeName is pyvalue.TypeName in the words of the Python that has the value:
+// only Python 2 tells long from int.
+func (b *builder) typeName(v pyvalue.Value) string {
+	if _, ok := v.(*pyvalue.Int); ok && b.dialect == taggedjson.Python3 {
+		return "int"
 	}
 	return pyvalue.TypeName(v)
 }
