@@ -21,7 +21,7 @@ type Dict struct {
 }
 
 // Below this many entries a scan is faster than a map.
-const indexFrom = 12
+const indexFrom = 32
 
 // NewDict returns a dict with the given entries; of equal keys the last wins.
 func NewDict(entries ...Entry) *Dict {
@@ -139,7 +139,7 @@ func (d *Dict) reindex() {
 	if len(d.entries) <= indexFrom {
 		return
 	}
-	d.index = make(map[scalar]int, len(d.entries))
+	d.index = make(map[scalar]int, cap(d.entries)) // decoders make the room at once
 	for i, e := range d.entries {
 		if s, ok := scalarOf(e.Key); ok {
 			d.index[s] = i
