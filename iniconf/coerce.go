@@ -355,21 +355,26 @@ func (c *coercer) extra(set Setting) {
 
 // nearest returns the option whose name is at most two letters away.
 func nearest(name string) string {
+	known := slices.Clone(passedOn[:])
+	for _, r := range rules() {
+		known = append(known, r.name)
+	}
+	return Nearest(name, known)
+}
+
+// Nearest returns the one of the known names that somebody who wrote name most
+// probably meant: it is at most two letters away, and less than half of them.
+// It returns "" if there is none.
+func Nearest(name string, known []string) string {
 	const longest = 32
 	if len(name) > longest {
 		return ""
 	}
 	best, found := 3, ""
-	try := func(option string) {
-		if d := distance(strings.ToLower(name), option); d < best && d < len(option)/2 {
-			best, found = d, option
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), k); d < best && d < len(k)/2 {
+			best, found = d, k
 		}
-	}
-	for _, r := range rules() {
-		try(r.name)
-	}
-	for _, option := range passedOn {
-		try(option)
 	}
 	return found
 }

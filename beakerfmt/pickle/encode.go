@@ -1,7 +1,6 @@
 package pickle
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -371,27 +370,7 @@ func (e *encoder) saveFloat(f float64) {
 		e.out = binary.BigEndian.AppendUint64(append(e.out, opBinFloat), math.Float64bits(f))
 		return
 	}
-	e.out = append(appendFloat(append(e.out, opFloat), f), '\n')
-}
-
-// appendFloat appends Python's repr of a float.
-func appendFloat(dst []byte, f float64) []byte {
-	switch {
-	case math.IsNaN(f):
-		return append(dst, "nan"...)
-	case math.IsInf(f, 1):
-		return append(dst, "inf"...)
-	case math.IsInf(f, -1):
-		return append(dst, "-inf"...)
-	case f != 0 && (math.Abs(f) < 1e-4 || math.Abs(f) >= 1e16):
-		return strconv.AppendFloat(dst, f, 'e', -1, 64)
-	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
-	if bytes.IndexByte(dst[start:], '.') < 0 {
-		dst = append(dst, ".0"...)
-	}
-	return dst
+	e.out = append(pyvalue.AppendReprFloat(append(e.out, opFloat), f), '\n')
 }
 
 func (e *encoder) saveComplex(c complex128) error {

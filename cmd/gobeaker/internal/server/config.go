@@ -222,14 +222,8 @@ func knownKeys(k toml.Key) []string {
 // a key of that name belongs.
 func suggestion(k toml.Key) string {
 	last := k[len(k)-1]
-	best, distance := "", len(last)/3+1
-	for _, name := range knownKeys(k) {
-		if d := editDistance(last, name); d <= distance {
-			best, distance = name, d-1
-		}
-	}
-	if best != "" {
-		return best
+	if name := iniconf.Nearest(last, knownKeys(k)); name != "" {
+		return name
 	}
 	for table, names := range tables() {
 		if table != "" && slices.Contains(names, last) {
@@ -237,27 +231,6 @@ func suggestion(k toml.Key) string {
 		}
 	}
 	return ""
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // Override sets what the environment or a flag says; name is the flag's.
