@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/gobeaker/gobeaker/iniconf"
 )
 
 // ErrConfig is wrapped by every error about a setting: what to do about it is
