@@ -31,7 +31,7 @@ func startProcess(t *testing.T, env []string, exe string, args ...string) *proce
 	t.Helper()
 	p := &process{stderr: &lockedBuffer{}}
 	cmd := exec.Command(exe, args...)
-	// Not the folder of the scripts: it stays free of __pycache__.
+	// No __pycache__ in the folder of the scripts.
 	cmd.Env = append(os.Environ(), append(env, "PYTHONDONTWRITEBYTECODE=1")...)
 	cmd.Stderr = p.stderr
 	var err error

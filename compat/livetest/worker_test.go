@@ -227,9 +227,9 @@ func look(record pyvalue.Value, name string) (sighting, error) {
 	for i := range pythonWorkers {
 		s.stamps += strconv.Itoa(number(fmt.Sprintf("stamp:py%d", i))) + " "
 	}
-	values.DeleteStr(name)
-	values.DeleteStr("_accessed_time")
-	s.others = values
+	s.others = values.Clone() // up to Beaker 1.11 the dict is the record itself
+	s.others.DeleteStr(name)
+	s.others.DeleteStr("_accessed_time")
 	return s, nil
 }
 

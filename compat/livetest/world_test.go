@@ -1,7 +1,6 @@
 package livetest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -58,7 +57,7 @@ func newWorld(t *testing.T, peer peers.Venv, s setup) *world {
 	if s.timeout > 0 {
 		options.Timeout = seconds(s.timeout)
 	}
-	// Beaker's own default of the middleware hides what goes wrong.
+	// Otherwise a record that cannot be read would pass for a new session.
 	options.InvalidateCorrupt = false
 	if !s.auto {
 		var err error
@@ -93,8 +92,7 @@ func startPython(t *testing.T, peer peers.Venv, s setup, dir string) string {
 	if s.timeout > 0 {
 		options["timeout"] = s.timeout
 	}
-	// Before 1.8.1 Beaker takes every failure for a new session.
-	options["invalidate_corrupt"] = false
+	options["invalidate_corrupt"] = false // as above
 	text, err := json.Marshal(options)
 	require.NoError(t, err)
 	p := startProcess(t, nil, peer.Exe, peers.Script(t, "peerapp.py"), string(text))
@@ -251,7 +249,7 @@ func (b *browser) differ(method, path, body string) []string {
 	return answer.Differ
 }
 
-// set and get are the Python application's session[key] = value and
+// pySet and pyGet are the Python application's session[key] = value and
 // session.get(key), for text and whole numbers.
 func (b *browser) pySet(key string, value any) {
 	b.t.Helper()
@@ -285,11 +283,9 @@ func tagged(t *testing.T, value any) string {
 	t.Helper()
 	v, err := pyvalue.FromGo(value)
 	require.NoError(t, err)
-	var text bytes.Buffer
-	b, err := taggedjson.Append(nil, v, taggedjson.Python3)
+	text, err := taggedjson.Append(nil, v, taggedjson.Python3)
 	require.NoError(t, err)
-	text.Write(b)
-	return text.String()
+	return string(text)
 }
 
 // want returns a task that fails unless the session has these values; a nil

@@ -38,7 +38,7 @@ const (
 
 // maxAttempts bounds how often an operation starts again because directories or
 // lock files vanished under it.
-const maxAttempts = 64
+const maxAttempts = 1024
 
 // errVanishing: directories or lock files vanish faster than they are made.
 var errVanishing = errors.New("directories or lock files keep vanishing")

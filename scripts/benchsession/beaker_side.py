@@ -1,0 +1,39 @@
+"""Times Beaker on a directory of sessions; started by scripts/benchsession.
+
+usage: beaker_side.py OPTIONS_JSON ROUNDS, with cookie headers on standard
+input, one a line. Prints {"load": ns, "save": ns} for one session each: the
+best of the rounds.
+"""
+import json
+import sys
+import time
+
+from beaker.session import SessionObject
+
+options = json.loads(sys.argv[1])
+headers = sys.stdin.read().split("\n")[:-1]
+
+
+def load(header):
+    session = SessionObject({"HTTP_COOKIE": header}, **options)
+    assert session["user_id"] == 4711
+
+
+def save(header):
+    session = SessionObject({"HTTP_COOKIE": header}, **options)
+    session["n"] = session.get("n", 0) + 1
+    session.save()
+    session.persist()
+
+
+def best(work):
+    times = []
+    for _ in range(int(sys.argv[2])):
+        begin = time.perf_counter()
+        for header in headers:
+            work(header)
+        times.append((time.perf_counter() - begin) / len(headers))
+    return min(times) * 1e9
+
+
+print(json.dumps({"load": best(load), "save": best(save)}))
