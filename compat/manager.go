@@ -178,6 +178,8 @@ func (o *Options) validate() error {
 		return errors.New("timeout: is negative")
 	case o.Timeout > 0 && !o.SaveAccessedTime:
 		return errors.New("timeout requires save_accessed_time")
+	case o.Timeout != NoTimeout && o.TouchInterval > 0 && o.TouchInterval >= o.Timeout:
+		return errors.New("touch_interval: must be shorter than timeout, or active users would be logged out")
 	case o.Secret == "" && len(o.OldSecrets) > 0:
 		return errors.New("secret: older secrets are given, but none to write with")
 	}

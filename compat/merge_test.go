@@ -1,6 +1,7 @@
 package compat_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/stores"
 )
 
 // Two requests at once: what the second writes while the first works.
@@ -48,7 +50,6 @@ func TestConcurrentRequests(t *testing.T) {
 			set("list", []any{9}),
 			map[string]any{"list": []any{9}},
 		},
-		{"the other deletes the session", compat.WriteMerge, set("a", 1), func(_ *testing.T, x *compat.Session) { x.Delete() }, map[string]any{"k": nil, "a": 1}},
 		{
 			"mine moves to a new id", compat.WriteMerge,
 			func(t *testing.T, x *compat.Session) { require.NoError(t, x.RegenerateID()) },
@@ -134,7 +135,6 @@ func TestPersistTwice(t *testing.T) {
 			require.NoError(t, x.Set("list", []any{1}))
 			x.Save()
 			require.NoError(t, x.Persist(ctx()))
-			require.False(t, x.Dirty())
 			l, _ := x.Get("list")
 			l.(*pyvalue.List).Items[0] = pyvalue.NewInt(2)
 			require.NoError(t, x.Set("more", 1))
@@ -144,7 +144,186 @@ func TestPersistTwice(t *testing.T) {
 		l, _ := d.GetStr("list")
 		require.True(t, pyvalue.Equal(pyvalue.NewList(pyvalue.NewInt(2)), l))
 		require.Equal(t, 2, s.store.writes)
+
+		s.store.reset()
+		s.request(func(x *compat.Session) {
+			require.NoError(t, x.Set("more", 2))
+			x.Save()
+			require.NoError(t, x.Persist(ctx()))
+			require.NoError(t, x.Set("later", 3)) // Save still counts, as in Beaker
+		})
+		require.Equal(t, 2, s.store.writes)
+		_, ok := s.record(s.id()).GetStr("later")
+		require.True(t, ok)
+
+		s.store.reset()
+		s.request(func(x *compat.Session) {
+			x.Get("list")
+			x.Save()
+			require.NoError(t, x.Persist(ctx()))
+		})
+		require.Equal(t, 1, s.store.writes, "nothing new, nothing written again")
 	}
+}
+
+// A session that another request ends is not brought back by one that was
+// under way.
+func TestEndedByAnotherRequest(t *testing.T) {
+	works := map[string]func(*testing.T, *compat.Session){
+		"save":               func(t *testing.T, x *compat.Session) { require.NoError(t, x.Set("last", 3)); x.Save() },
+		"save of nothing":    func(_ *testing.T, x *compat.Session) { x.Save() },
+		"regenerate":         func(t *testing.T, x *compat.Session) { require.NoError(t, x.RegenerateID()) },
+		"regenerate, saved":  func(t *testing.T, x *compat.Session) { require.NoError(t, x.RegenerateID()); x.Save() },
+		"only read":          func(*testing.T, *compat.Session) {},
+		"persisted, and set": func(t *testing.T, x *compat.Session) { x.Save(); require.NoError(t, x.Persist(ctx())); x.Save() },
+	}
+	ends := map[string]func(*site, *compat.Session){
+		"delete":     func(_ *site, x *compat.Session) { x.Delete() },
+		"invalidate": func(s *site, x *compat.Session) { require.NoError(s.t, x.Invalidate()); x.Save() },
+		"regenerate": func(s *site, x *compat.Session) { require.NoError(s.t, x.RegenerateID()) },
+		"python deletes": func(s *site, _ *compat.Session) {
+			left := pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Str("_domain"), Value: pyvalue.None{}}, pyvalue.Entry{Key: pyvalue.Str("_path"), Value: pyvalue.Str("/")})
+			require.NoError(s.t, s.store.Put(ctx(), s.id(), left))
+		},
+	}
+	for endName, end := range ends {
+		for workName, work := range works {
+			for _, change := range []func(*compat.Options){
+				func(*compat.Options) {},
+				func(o *compat.Options) { o.Write = compat.WriteReplace },
+				func(o *compat.Options) { o.Auto = true },
+				func(o *compat.Options) { o.Peer = compat.Peer{Major: 1, Minor: 11} },
+			} {
+				t.Run(endName+"/"+workName, func(t *testing.T) {
+					s := newSite(t, change, func(o *compat.Options) { o.TouchInterval = 0 })
+					s.login()
+					cookie := s.cookie
+					o := s.manager.Open(s.header())
+					x, err := o.Session(ctx())
+					require.NoError(t, err)
+					x.Get("k")
+					s.request(func(y *compat.Session) { end(s, y) })
+					s.store.reset()
+					work(t, x)
+					require.NoError(t, o.Persist(ctx()))
+					_, sent := o.SetCookie()
+					require.False(t, sent)
+					require.Zero(t, s.store.writes)
+					s.cookie = cookie
+					y, err := s.manager.Open(s.header()).Session(ctx())
+					require.NoError(t, err)
+					require.True(t, y.IsNew())
+				})
+			}
+		}
+	}
+}
+
+// Nobody removes records with Beaker's behaviour, so a record that is missing
+// is one that the store has lost: it is written again.
+func TestLostRecordIsWrittenAgain(t *testing.T) {
+	for _, mode := range []compat.WriteMode{compat.WriteMerge, compat.WriteReplace} {
+		for _, move := range []bool{false, true} {
+			s := newSite(t, beaker, func(o *compat.Options) { o.Write = mode })
+			s.login()
+			s.request(func(x *compat.Session) {
+				require.NoError(t, s.store.Delete(ctx(), s.id()))
+				if move {
+					require.NoError(t, x.RegenerateID())
+				} else {
+					require.NoError(t, x.Set("n", 1))
+					x.Save()
+				}
+			})
+			_, ok := s.record(s.id()).GetStr("k")
+			require.True(t, ok)
+		}
+	}
+}
+
+// What is unsaved stays in the session when it moves to a new id.
+func TestRegenerateKeepsUnsavedChanges(t *testing.T) {
+	s := newSite(t)
+	s.login()
+	text := s.request(func(x *compat.Session) {
+		require.NoError(t, x.RegenerateID())
+		require.NoError(t, x.Set("b", 1))
+		require.NoError(t, x.SetPath("/q"))
+		require.NoError(t, x.Persist(ctx()))
+		_, ok := s.record(x.ID()).GetStr("b")
+		require.False(t, ok, "not saved yet")
+		_, ok = x.Get("b")
+		require.True(t, ok)
+		x.Save()
+	})
+	require.Contains(t, text, "Path=/q")
+	_, ok := s.record(s.id()).GetStr("b")
+	require.True(t, ok)
+}
+
+func TestRegenerateWithoutAccessTime(t *testing.T) {
+	s := newSite(t, func(o *compat.Options) { o.SaveAccessedTime = false })
+	s.login()
+	s.request(func(x *compat.Session) { require.NoError(t, x.RegenerateID()) })
+	_, ok := s.record(s.id()).GetStr("k")
+	require.True(t, ok, "the id that the browser got has the session")
+}
+
+// A time of the far future does not stay: it would keep the session for ever.
+func TestAccessTimeOfTheFuture(t *testing.T) {
+	for _, at := range []float64{1900000000, nan()} {
+		for _, save := range []bool{false, true} {
+			s := newSite(t, func(o *compat.Options) { o.Timeout = time.Minute })
+			s.login()
+			d := s.record(s.id())
+			d.SetStr("_accessed_time", pyvalue.Float(at))
+			require.NoError(t, s.store.Put(ctx(), s.id(), d))
+			s.request(func(x *compat.Session) {
+				x.Get("k")
+				if save {
+					x.Save()
+				}
+			})
+			got, _ := s.record(s.id()).GetStr("_accessed_time")
+			require.Equal(t, pyvalue.Float(1700000010.25), got)
+		}
+	}
+}
+
+// A record that has grown beyond the store's limits is not replaced.
+func TestTooLargeIsNotReplaced(t *testing.T) {
+	for _, move := range []bool{false, true} {
+		s := newSite(t)
+		s.login()
+		o := s.manager.Open(s.header())
+		x, err := o.Session(ctx())
+		require.NoError(t, err)
+		require.NoError(t, x.Set("n", 1))
+		if move {
+			require.NoError(t, x.RegenerateID())
+		}
+		x.Save()
+		s.store.fail = fmt.Errorf("%w: %w", stores.ErrCorrupt, stores.ErrTooLarge)
+		require.ErrorIs(t, o.Persist(ctx()), stores.ErrTooLarge)
+		require.Zero(t, s.store.writes)
+	}
+}
+
+// Somebody else encrypts the record while we have it.
+func TestEncryptedMeanwhile(t *testing.T) {
+	s := newSite(t)
+	s.login()
+	o := s.manager.Open(s.header())
+	x, err := o.Session(ctx())
+	require.NoError(t, err)
+	require.NoError(t, x.Set("n", 1))
+	x.Save()
+	envelope := pyvalue.Str("vUt7b8+08VV0mMMI194S0Q==" + "QUJDREVGR0hJSktMTU5PUA==")
+	require.NoError(t, s.store.Put(ctx(), s.id(), envelope))
+	require.ErrorIs(t, o.Persist(ctx()), beakerfmt.ErrEncrypted)
+	v, err := s.store.Get(ctx(), s.id())
+	require.NoError(t, err)
+	require.Equal(t, envelope, v)
 }
 
 // A record is written in the form in which it was read, a new one in the

@@ -2,7 +2,6 @@ package compat
 
 import (
 	"context"
-	"errors"
 	"sync"
 )
 
@@ -90,14 +89,11 @@ func (o *SessionObject) SetCookie() (string, bool) {
 	return "", false
 }
 
-// Close releases a lock that the request still holds. It writes nothing.
+// Close ends the request: a lock that it still holds is released, and no other
+// is given to it. It writes nothing.
 func (o *SessionObject) Close() error {
-	s := o.current()
-	if s == nil {
-		return nil
-	}
-	if err := s.Unlock(); err != nil && !errors.Is(err, ErrNotLocked) {
-		return err
+	if s := o.current(); s != nil {
+		return s.close()
 	}
 	return nil
 }

@@ -73,7 +73,8 @@ type Options struct {
 	DeleteRecords bool
 	// TouchInterval: a session that was only read is rewritten for its access
 	// time only if the stored time is older than this. 0 is Beaker's
-	// behaviour; negative means a tenth of Timeout, at most a minute.
+	// behaviour; negative means a tenth of Timeout, at most a minute. A session may
+	// so time out by up to this much early.
 	TouchInterval time.Duration
 	// AdoptUnknownIDs takes an id that the store does not know for a new session's
 	// id, as Beaker does; it allows session fixation.

@@ -67,6 +67,8 @@ func (m *Manager) fetch(ctx context.Context, id string) (record, error) {
 	switch {
 	case isDeleted(values):
 		return record{state: empty}, nil
+	case m.opts.Timeout != NoTimeout && hasOddTime(values):
+		return record{}, fmt.Errorf("session %s: %w: its %s is no number", beakerfmt.HashID(id), stores.ErrCorrupt, keyAccessed)
 	case m.timedOut(values):
 		return record{state: expired}, nil
 	}
@@ -108,6 +110,14 @@ func (m *Manager) timedOut(d *pyvalue.Dict) bool {
 	return ok && m.clock()-at > m.opts.Timeout.Seconds()
 }
 
+// hasOddTime: Python cannot tell whether such a session has timed out, and
+// stumbles over it.
+func hasOddTime(d *pyvalue.Dict) bool {
+	_, there := d.GetStr(keyAccessed)
+	_, number := seconds(d, keyAccessed)
+	return there && !number
+}
+
 // seconds returns a time of the session in seconds since 1970; Python may have
 // put a float or an int there.
 func seconds(d *pyvalue.Dict, key string) (float64, bool) {
@@ -143,14 +153,15 @@ func (b *base) remember(values *pyvalue.Dict) error {
 	return err
 }
 
-// values returns a fresh copy of the values as loaded.
+// untouched reports whether nobody can have changed the values since.
+func (b *base) untouched() bool { return b.text == nil && b.dump == nil }
+
+// values returns a fresh copy of the values as loaded. Remember must have been
+// called.
 func (b *base) values() (*pyvalue.Dict, error) {
 	if b.text != nil {
 		d, _, err := beakerfmt.DecodeValue(b.text, beakerfmt.Limits{})
 		return d, err
-	}
-	if b.dump == nil {
-		return &pyvalue.Dict{}, nil
 	}
 	v, err := pickle.Decode(b.dump, pickle.Limits{})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
@@ -14,8 +15,12 @@ import (
 // Persist writes the session now (Beaker: SessionObject.persist): all of it
 // after Save or Delete or with Auto, else its access time only, and nothing if
 // it was not used. Middleware calls it before the response begins; a handler may
-// call it earlier to see the error. The changes of others to keys that this
-// request did not touch stay, unless the options say WriteReplace.
+// call it earlier to see the error.
+//
+// The changes of others to keys that this request did not touch stay, unless
+// the options say WriteReplace. A session that somebody else has ended meanwhile
+// (its record has gone) stays ended: nothing is written, and no cookie is sent.
+// With DeleteRecords off nobody removes records, so there it is written again.
 func (s *Session) Persist(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,26 +38,37 @@ func (s *Session) Persist(ctx context.Context) error {
 }
 
 func (s *Session) write(ctx context.Context) error {
-	o := &s.m.opts
+	err := s.writeWhatIsDue(ctx)
+	if errors.Is(err, errEnded) {
+		s.ended, s.cookie.send = true, s.cookie.frozen != nil
+		return nil
+	}
+	return err
+}
+
+func (s *Session) writeWhatIsDue(ctx context.Context) error {
+	moved := s.stored != "" && s.id != s.stored
 	switch {
+	case s.ended:
+		return nil
 	case s.deleted:
 		return s.writeDeleted(ctx)
-	case o.Auto || s.dirty:
-		if err := s.writeAll(ctx); err != nil {
-			return err
+	case s.m.opts.Auto || s.dirty:
+		if moved {
+			return s.move(ctx, s.mergeInto)
 		}
-		s.dirty = false
-		if s.isNew {
-			s.cookie.send = true
-		}
+		return s.writeAll(ctx)
+	case moved:
+		// Beaker leaves it to save_accessed_time, and without it loses the session.
+		return s.move(ctx, s.unchanged)
+	case s.isNew || !s.m.opts.SaveAccessedTime:
 		return nil
-	case s.isNew || !o.SaveAccessedTime:
-		return nil
-	case s.id != s.stored:
-		return s.writeUnchanged(ctx)
 	}
 	return s.writeAccessTime(ctx)
 }
+
+// errEnded: the record from which the session was loaded has gone.
+var errEnded = errors.New("the session was ended by another request")
 
 // writeDeleted removes the record, or leaves in it what Beaker leaves.
 func (s *Session) writeDeleted(ctx context.Context) error {
@@ -67,65 +83,91 @@ func (s *Session) writeDeleted(ctx context.Context) error {
 
 // writeAll writes the values as the handler left them.
 func (s *Session) writeAll(ctx context.Context) error {
-	s.values.SetStr(keyAccessed, pyvalue.Float(s.m.clock()))
-	switch {
-	case s.stored == "":
-		return s.put(ctx, s.id, s.values)
-	case s.id != s.stored:
-		values, err := s.mergedFrom(ctx, s.stored)
-		if err != nil {
+	if s.saved {
+		// Beaker saves once more. Here only if there is something new.
+		v, err := beakerfmt.EncodeValue(s.values, s.base.form)
+		if err != nil || s.base.stillIn(v) {
 			return err
 		}
-		return s.put(ctx, s.id, values)
-	case s.m.opts.Write == WriteReplace || s.m.updater == nil:
-		return s.put(ctx, s.id, s.values)
 	}
-	return s.merge(ctx)
-}
-
-// writeUnchanged writes the record as it is now, or else as it was loaded,
-// with the time of this access, under the session's id. That is how a session
-// that was only read moves to a new id (Beaker: Session.save, accessed_only).
-func (s *Session) writeUnchanged(ctx context.Context) error {
-	values, err := s.unchanged(ctx)
+	s.values.SetStr(keyAccessed, pyvalue.Float(s.m.clock()))
+	var err error
+	if s.stored == "" || s.m.updater == nil {
+		err = s.put(ctx, s.id, s.values)
+	} else {
+		err = s.update(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	return s.put(ctx, s.id, s.stamp(values))
+	s.saved = true
+	if s.isNew {
+		s.cookie.send = true
+	}
+	return nil
 }
 
-func (s *Session) unchanged(ctx context.Context) (*pyvalue.Dict, error) {
-	old, err := s.m.store.Get(ctx, s.stored)
-	if err == nil {
-		if d, b, err := s.m.decode(old); err == nil {
-			s.base.form = b.form
-			return d, nil
+// move writes the session under its new id: what choose makes of the record as
+// it is now. The lock of the old record is held until that has gone, so that
+// nobody else's save falls in between.
+func (s *Session) move(ctx context.Context, choose func(old pyvalue.Value) (*pyvalue.Dict, error)) (err error) {
+	if s.m.locker != nil {
+		held, unlock, lockErr := s.m.locker.Lock(ctx, s.stored)
+		if lockErr != nil {
+			return lockErr
 		}
-	} else if !errors.Is(err, stores.ErrNotExist) && !errors.Is(err, stores.ErrCorrupt) {
+		defer func() { err = errors.Join(err, unlock()) }()
+		ctx = held
+	}
+	values := s.values
+	old, err := s.m.store.Get(ctx, s.stored)
+	switch {
+	case err == nil, errors.Is(err, stores.ErrNotExist):
+		if values, err = choose(old); err != nil {
+			return err
+		}
+	case !isReplaceable(err):
+		return err
+	}
+	if err := s.put(ctx, s.id, values); err != nil {
+		return err
+	}
+	return s.removeObsolete(ctx)
+}
+
+// unchanged chooses the record as it is now, or else as it was loaded, with the
+// time of this access: a session that was only read keeps its unsaved changes to
+// itself (Beaker: Session.save, accessed_only).
+func (s *Session) unchanged(old pyvalue.Value) (*pyvalue.Dict, error) {
+	current, err := s.current(old)
+	switch {
+	case err == nil && current == nil && s.base.untouched():
+		current = s.values
+	case err == nil && current == nil:
+		current, err = s.base.values()
+	}
+	if err != nil {
 		return nil, err
 	}
-	if s.base.text == nil && s.base.dump == nil {
-		return s.values, nil
-	}
-	return s.base.values()
+	return s.stamp(current), nil
 }
 
-// put writes values as the whole record of id and goes on from there.
+// put writes values as the whole record of id.
 func (s *Session) put(ctx context.Context, id string, values *pyvalue.Dict) error {
-	v, err := beakerfmt.EncodeValue(values, s.form(s.base.form))
+	form := s.form(s.base.form)
+	v, err := beakerfmt.EncodeValue(values, form)
 	if err != nil {
 		return err
 	}
 	if err := s.m.store.Put(ctx, id, v); err != nil {
 		return err
 	}
-	return s.written(id, values, v)
+	return s.written(id, values, form, v)
 }
 
 // written makes what was just written the ground for further changes.
-func (s *Session) written(id string, values *pyvalue.Dict, v pyvalue.Value) error {
-	form := s.form(s.base.form)
-	s.stored, s.values, s.base = id, values, base{form: form}
+func (s *Session) written(id string, values *pyvalue.Dict, form beakerfmt.Form, v pyvalue.Value) error {
+	s.stored, s.base = id, base{form: form}
 	if form.Text != beakerfmt.TextNone {
 		s.base.text = v
 		return nil
@@ -142,10 +184,11 @@ func (s *Session) form(found beakerfmt.Form) beakerfmt.Form {
 	return s.m.opts.Peer.form(s.m.serializer)
 }
 
-// merge writes our changes into the record as it is now, under its lock.
-func (s *Session) merge(ctx context.Context) error {
+// update writes our changes into the record as it is now, under its lock.
+func (s *Session) update(ctx context.Context) error {
 	var (
 		values *pyvalue.Dict
+		form   beakerfmt.Form
 		wrote  pyvalue.Value
 	)
 	err := s.m.updater.Update(ctx, s.id, func(old pyvalue.Value) (pyvalue.Value, error) {
@@ -153,54 +196,67 @@ func (s *Session) merge(ctx context.Context) error {
 		if values, err = s.mergeInto(old); err != nil {
 			return nil, err
 		}
-		wrote, err = beakerfmt.EncodeValue(values, s.form(s.base.form))
+		form = s.form(s.base.form)
+		wrote, err = beakerfmt.EncodeValue(values, form)
 		return wrote, err
 	})
-	if errors.Is(err, stores.ErrCorrupt) {
+	if isReplaceable(err) {
 		return s.put(ctx, s.id, s.values) // broken since we read it: ours is what is left
 	}
 	if err != nil {
 		return err
 	}
-	return s.written(s.id, values, wrote)
+	s.values = values
+	return s.written(s.id, values, form, wrote)
 }
 
-// mergedFrom is mergeInto for a record that is about to move to another id.
-func (s *Session) mergedFrom(ctx context.Context, id string) (*pyvalue.Dict, error) {
-	if s.m.opts.Write == WriteReplace {
-		return s.values, nil
+// isReplaceable reports whether a record is lost anyway. One that is merely
+// beyond our limits is not.
+func isReplaceable(err error) bool {
+	return errors.Is(err, stores.ErrCorrupt) && !errors.Is(err, stores.ErrTooLarge)
+}
+
+// current decodes the record as it is now; nil means that there is none that
+// could be read. It is errEnded if the session was ended meanwhile.
+func (s *Session) current(old pyvalue.Value) (*pyvalue.Dict, error) {
+	if old == nil {
+		if s.m.opts.DeleteRecords {
+			return nil, errEnded
+		}
+		return nil, nil
 	}
-	old, err := s.m.store.Get(ctx, id)
+	d, b, err := s.m.decode(old)
 	switch {
-	case errors.Is(err, stores.ErrNotExist), errors.Is(err, stores.ErrCorrupt):
-		return s.values, nil
+	case errors.Is(err, beakerfmt.ErrEncrypted):
+		return nil, err // somebody has a key that we have not: not ours to replace
+	case errors.Is(err, beakerfmt.ErrNoSession), err == nil && isDeleted(d):
+		if s.m.opts.DeleteRecords {
+			return nil, errEnded
+		}
+		return &pyvalue.Dict{}, nil
 	case err != nil:
-		return nil, err
+		return nil, nil
 	}
-	return s.mergeInto(old)
+	s.base.form = b.form
+	return d, nil
 }
 
 // mergeInto applies to the record as it is now the keys that this request
-// changed or removed. If nobody else wrote meanwhile, our values are the result.
+// changed or removed. If nobody else wrote meanwhile, or the options say so,
+// our values are the result.
 func (s *Session) mergeInto(old pyvalue.Value) (*pyvalue.Dict, error) {
 	if old != nil && s.base.stillIn(old) {
 		return s.values, nil
 	}
-	current := &pyvalue.Dict{}
-	if old != nil {
-		d, b, err := s.m.decode(old)
-		switch {
-		case errors.Is(err, beakerfmt.ErrNoSession):
-		case errors.Is(err, beakerfmt.ErrEncrypted):
-			return nil, err // somebody has a key that we have not: not ours to replace
-		case err != nil:
-			return s.values, nil // not a session any more: ours replaces it
-		default:
-			current, s.base.form = d, b.form
-		}
+	current, err := s.current(old)
+	if err != nil {
+		return nil, err
 	}
-	if s.base.text == nil && s.base.dump == nil {
-		return s.stamp(current), nil // we changed nothing
+	if current == nil || s.m.opts.Write == WriteReplace {
+		return s.values, nil
+	}
+	if s.base.untouched() {
+		return s.stamp(current), nil
 	}
 	before, err := s.base.values()
 	if err != nil {
@@ -220,17 +276,28 @@ func (s *Session) mergeInto(old pyvalue.Value) (*pyvalue.Dict, error) {
 	return s.stamp(current), nil
 }
 
-// stamp puts the time of this access into values, unless a later one is there.
+// stamp puts the time of this access into values, unless somebody else's later
+// one is there already.
 func (s *Session) stamp(values *pyvalue.Dict) *pyvalue.Dict {
-	now := s.m.clock()
-	if at, ok := seconds(values, keyAccessed); !ok || at < now {
-		values.SetStr(keyAccessed, pyvalue.Float(now))
+	if !s.isRecent(values) {
+		values.SetStr(keyAccessed, pyvalue.Float(s.m.clock()))
 	}
 	if _, ok := seconds(values, keyCreated); !ok {
-		values.SetStr(keyCreated, pyvalue.Float(now))
+		values.SetStr(keyCreated, pyvalue.Float(s.m.clock()))
 	}
 	return values
 }
+
+// isRecent reports whether the access time in values is not before now. One
+// that is ahead of any difference between clocks is not believed.
+func (s *Session) isRecent(values *pyvalue.Dict) bool {
+	at, ok := seconds(values, keyAccessed)
+	now := s.m.clock()
+	return ok && at >= now && at <= now+clockSkew.Seconds()
+}
+
+// clockSkew is how far the clock of a peer may be ahead of ours.
+const clockSkew = time.Minute
 
 func sameDump(a, b pyvalue.Value) bool {
 	x, err1 := dump(a)
@@ -242,31 +309,34 @@ func sameDump(a, b pyvalue.Value) bool {
 // access, unless the stored time is recent enough. A record that has gone
 // meanwhile stays gone.
 func (s *Session) writeAccessTime(ctx context.Context) error {
-	now := s.m.clock()
-	if s.m.touch > 0 && !s.last.IsZero() && s.m.now().Sub(s.last) <= s.m.touch {
+	if age := s.m.now().Sub(s.last); s.m.touch > 0 && age <= s.m.touch && age >= -clockSkew {
 		return nil
 	}
-	if s.m.updater == nil {
-		return s.writeUnchanged(ctx)
-	}
-	return s.m.updater.Update(ctx, s.id, func(old pyvalue.Value) (pyvalue.Value, error) {
+	touch := func(old pyvalue.Value) (pyvalue.Value, error) {
 		if old == nil {
 			return nil, nil
 		}
 		values, b, err := s.m.decode(old)
-		if err != nil {
+		if err != nil || isDeleted(values) || s.isRecent(values) {
 			return nil, nil // deleted, or not ours to judge while only reading
 		}
-		if at, ok := seconds(values, keyAccessed); ok && at >= now {
-			return nil, nil
-		}
-		values.SetStr(keyAccessed, pyvalue.Float(now))
-		form := b.form
-		if !s.m.opts.Peer.IsAuto() {
-			form = s.form(b.form)
-		}
-		return beakerfmt.EncodeValue(values, form)
-	})
+		return beakerfmt.EncodeValue(s.stamp(values), s.form(b.form))
+	}
+	if s.m.updater != nil {
+		return s.m.updater.Update(ctx, s.stored, touch)
+	}
+	old, err := s.m.store.Get(ctx, s.stored)
+	if errors.Is(err, stores.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v, err := touch(old)
+	if v == nil || err != nil {
+		return err
+	}
+	return s.m.store.Put(ctx, s.stored, v)
 }
 
 // removeObsolete removes the records that this session has left behind.

@@ -24,7 +24,10 @@ type Session struct {
 	mu          sync.Mutex
 	used        bool // any verb but Save: Beaker's "accessed"
 	dirty       bool // Save was called
+	saved       bool // all of it was written in this request
 	deleted     bool
+	ended       bool // the record was removed by somebody else
+	closed      bool // the request is over
 	invalidated bool
 	isNew       bool
 
@@ -226,6 +229,9 @@ func (s *Session) Set(key string, value any) error {
 	if err != nil {
 		return fmt.Errorf("compat: set: %w", err)
 	}
+	if !pyvalue.ValidText(key) {
+		return fmt.Errorf("compat: set: the key is not UTF-8: %w", pyvalue.ErrNotConvertible)
+	}
 	defer s.enter()()
 	s.remember()
 	s.values.SetStr(key, v)
@@ -272,8 +278,8 @@ func (s *Session) Revert() error {
 		s.fresh()
 		return nil
 	}
-	if s.base.text == nil && s.base.dump == nil {
-		return nil // nobody could have changed anything
+	if s.base.untouched() {
+		return nil
 	}
 	v, err := s.base.values()
 	if err != nil {
@@ -291,7 +297,7 @@ func (s *Session) Save() {
 	s.dirty = true
 }
 
-// Dirty reports whether Save or Delete was called since the last Persist.
+// Dirty reports whether Save or Delete was called.
 func (s *Session) Dirty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -299,7 +305,8 @@ func (s *Session) Dirty() bool {
 }
 
 // Delete empties the session and sends an expired cookie (Beaker:
-// SessionObject.delete). With DeleteRecords its record goes away.
+// SessionObject.delete). With DeleteRecords its record goes away, and what is
+// put into the session afterwards is not written: nobody could find it.
 func (s *Session) Delete() {
 	defer s.enter()()
 	s.cookie.freeze(s.cookieAttributes(), s.id, s.m.now())
@@ -330,27 +337,49 @@ func (s *Session) RegenerateID() error {
 	return nil
 }
 
-// ErrNotLocked is returned by Unlock without a Lock.
-var ErrNotLocked = errors.New("session is not locked")
+// What Lock and Unlock return when they are called out of turn.
+var (
+	ErrNotLocked = errors.New("session is not locked")
+	ErrLocked    = errors.New("session is locked already")
+	ErrClosed    = errors.New("the request of the session is over")
+)
 
 // Lock takes the lock of the session's record, the one that Beaker takes, and
 // waits for it at most until ctx ends. Reload afterwards to see what others
-// wrote. Always Unlock.
+// wrote. Always Unlock; the end of the request does it for those who forget.
 func (s *Session) Lock(ctx context.Context) error {
 	if s.m.locker == nil {
 		return fmt.Errorf("compat: lock: this store has no locks: %w", ErrUnsupported)
 	}
-	id := s.ID()
+	id, err := s.idToLock()
+	if err != nil {
+		return fmt.Errorf("compat: lock: %w", err)
+	}
 	held, unlock, err := s.m.locker.Lock(ctx, id)
 	if err != nil {
 		return fmt.Errorf("compat: lock: %w", err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unlock != nil {
-		return errors.Join(errors.New("compat: lock: session is locked already"), unlock())
+	defer s.enter()()
+	if err := s.lockable(); err != nil { // meanwhile
+		return fmt.Errorf("compat: lock: %w", errors.Join(err, unlock()))
 	}
 	s.held, s.unlock = held, unlock
+	return nil
+}
+
+// idToLock is the id, if the session can be locked at all.
+func (s *Session) idToLock() (string, error) {
+	defer s.enter()()
+	return s.id, s.lockable()
+}
+
+func (s *Session) lockable() error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.unlock != nil:
+		return ErrLocked
+	}
 	return nil
 }
 
@@ -366,6 +395,18 @@ func (s *Session) Unlock() error {
 	return unlock()
 }
 
+// close ends the request: a lock that is still held is given back, and none is
+// taken any more.
+func (s *Session) close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	if err := s.Unlock(); err != nil && !errors.Is(err, ErrNotLocked) {
+		return err
+	}
+	return nil
+}
+
 // Reload reads the session again and forgets unsaved changes (Beaker:
 // Session.load). A session that has gone meanwhile becomes a new one.
 func (s *Session) Reload(ctx context.Context) error {
@@ -374,6 +415,8 @@ func (s *Session) Reload(ctx context.Context) error {
 		return nil
 	}
 	id, regenerated := s.id, s.id != s.stored
+	s.deleted, s.dirty, s.ended = false, false, false
+	s.cookie = cookieState{ready: regenerated, attrs: s.cookie.attrs}
 	if err := s.start(s.lockedContext(ctx), s.stored); err != nil {
 		return err
 	}
@@ -383,13 +426,26 @@ func (s *Session) Reload(ctx context.Context) error {
 	return nil
 }
 
-// lockedContext returns the context for store operations: the one that
-// carries our lock, if we hold one.
+// lockedContext returns the context for store operations: ctx, and with it the
+// lock that the session holds, if any.
 func (s *Session) lockedContext(ctx context.Context) context.Context {
-	if s.held != nil {
-		return s.held
+	if s.held == nil {
+		return ctx
 	}
-	return ctx
+	return lockedContext{ctx, s.held}
+}
+
+// lockedContext ends when its Context ends, and carries what held carries.
+type lockedContext struct {
+	context.Context
+	held context.Context
+}
+
+func (c lockedContext) Value(key any) any {
+	if v := c.held.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
 }
 
 // remember is called before anything can change. What cannot be pickled again

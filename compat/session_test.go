@@ -205,7 +205,7 @@ func TestTimesOfOtherTypes(t *testing.T) {
 		{"int", pyvalue.NewInt(1600000000), true},
 		{"recent int", pyvalue.NewInt(1700000000), false},
 		{"none at all", nil, false},
-		{"text", pyvalue.Str("yesterday"), false},
+		{"text", pyvalue.Str("yesterday"), true}, // as a record that cannot be read
 		{"nan", pyvalue.Float(nan()), false},
 		{"in the future", pyvalue.Float(1e300), false},
 		{"before all times", pyvalue.Float(-1e300), true},
@@ -487,6 +487,7 @@ func TestSetRefusesWhatPythonHasNoWordFor(t *testing.T) {
 	s := newSite(t)
 	s.request(func(x *compat.Session) {
 		require.Error(t, x.Set("f", func() {}))
+		require.Error(t, x.Set("\xff", 1))
 		require.Equal(t, 4, x.Len())
 	})
 }
@@ -505,6 +506,7 @@ func TestLock(t *testing.T) {
 	cancelled, cancel := context.WithCancel(ctx())
 	cancel()
 	require.ErrorIs(t, x2.Lock(cancelled), context.Canceled)
+	require.ErrorIs(t, x1.Lock(ctx()), compat.ErrLocked)
 	require.NoError(t, x1.Reload(ctx()))
 	require.NoError(t, x1.Set("n", 1))
 	x1.Save()
@@ -512,8 +514,13 @@ func TestLock(t *testing.T) {
 	require.NoError(t, o1.Close(), "a forgotten lock is given back")
 	require.ErrorIs(t, x1.Unlock(), compat.ErrNotLocked)
 
-	require.NoError(t, x2.Lock(ctx()))
+	require.ErrorIs(t, x1.Lock(ctx()), compat.ErrClosed)
+
+	limited, cancel := context.WithTimeout(ctx(), time.Hour)
+	require.NoError(t, x2.Lock(limited))
+	cancel() // that was for the waiting
 	require.NoError(t, x2.Reload(ctx()))
+	require.ErrorIs(t, x2.Reload(cancelled), context.Canceled)
 	n, ok := compat.Get[int](x2, "n")
 	require.True(t, ok)
 	require.Equal(t, 1, n)
@@ -524,6 +531,12 @@ func TestLock(t *testing.T) {
 func TestReload(t *testing.T) {
 	s := newSite(t)
 	s.login()
+	require.Empty(t, s.request(func(x *compat.Session) {
+		x.Delete()
+		require.NoError(t, x.Reload(ctx()))
+		_, ok := x.Get("k")
+		require.True(t, ok, "a delete can be taken back before it is written")
+	}))
 	s.request(func(x *compat.Session) {
 		require.NoError(t, x.Set("k", "lost"))
 		require.NoError(t, x.RegenerateID())
@@ -585,6 +598,7 @@ func TestNewRefuses(t *testing.T) {
 		{"encryption", func(o *compat.Options) { o.EncryptKey = "e" }, "not supported"},
 		{"serializer", func(o *compat.Options) { o.DataSerializer = "yaml" }, "Invalid value for data_serializer: yaml"},
 		{"timeout without access time", func(o *compat.Options) { o.Timeout, o.SaveAccessedTime = time.Second, false }, "timeout requires save_accessed_time"},
+		{"touch interval", func(o *compat.Options) { o.Timeout, o.TouchInterval = time.Minute, time.Minute }, "touch_interval"},
 		{"negative timeout", func(o *compat.Options) { o.Timeout = -time.Hour }, "negative"},
 		{"path", func(o *compat.Options) { o.CookiePath = "/;" }, "cookie_path"},
 		{"key", func(o *compat.Options) { o.Key = "a b" }, "key"},

@@ -52,8 +52,8 @@ type GatewayOptions struct {
 // application and the new service behind one address, so that they share
 // cookies. It leaves Cookie and Set-Cookie, bodies, query strings and the Host
 // as they are, sets X-Forwarded-For, -Host, -Proto and -Prefix (and deletes what
-// the client sent under such names), streams in both directions and passes
-// upgraded connections (WebSocket) through.
+// the client sent under such names, and headers whose name has an underscore),
+// streams in both directions and passes WebSocket connections through.
 //
 // A Gateway is safe for concurrent use.
 type Gateway struct {
@@ -209,7 +209,12 @@ func newTransport(socket string, o GatewayOptions) *http.Transport {
 }
 
 func rewrite(p *httputil.ProxyRequest, prefix string, strip bool, upstream *url.URL) {
-	deleteForwarded(p.Out.Header)
+	deleteSpoofed(p.Out.Header)
+	if u := p.Out.Header.Get("Upgrade"); u != "" && !strings.EqualFold(u, "websocket") {
+		// Another protocol (h2c) would carry requests that no route has seen.
+		p.Out.Header.Del("Upgrade")
+		p.Out.Header.Del("Connection")
+	}
 	p.SetXForwarded()
 	p.Out.Host = p.In.Host // applications make links and cookies of it
 	if strip && prefix != "" {
@@ -227,15 +232,23 @@ func rewrite(p *httputil.ProxyRequest, prefix string, strip bool, upstream *url.
 	p.Out.URL.RawQuery = p.In.URL.RawQuery
 }
 
-// deleteForwarded removes what a client says about the way it came, in every
-// spelling that WSGI folds into the same variable.
-func deleteForwarded(h http.Header) {
+// deleteSpoofed removes what a client says about the way it came and about
+// where the application is mounted. Names with an underscore go altogether, as
+// in nginx: WSGI folds X_Forwarded_For into X-Forwarded-For, and gunicorn takes
+// SCRIPT_NAME from a proxy that it trusts.
+func deleteSpoofed(h http.Header) {
 	for name := range h {
-		n := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if strings.HasPrefix(n, "x-forwarded-") || n == "forwarded" || n == "x-real-ip" {
+		n := strings.ToLower(name)
+		if strings.Contains(n, "_") || strings.HasPrefix(n, "x-forwarded") || slices.Contains(spoofed, n) {
 			delete(h, name)
 		}
 	}
+}
+
+// spoofed are other headers by which proxies tell applications such things.
+var spoofed = []string{
+	"forwarded", "x-real-ip", "x-script-name", "x-scheme", "x-url-scheme", "x-original-url", "x-rewrite-url",
+	"x-original-host", "x-host", "proxy",
 }
 
 // stripPrefix takes prefix off u's path, escaped and not.

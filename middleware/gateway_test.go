@@ -147,6 +147,10 @@ func TestGatewayHeaders(t *testing.T) {
 		"X-Forwarded-Proto":  {"https"},
 		"X-Forwarded-Prefix": {"/evil"},
 		"X_forwarded_user":   {"root"},
+		"SCRIPT_NAME":        {"/evil"},
+		"Remote_user":        {"root"},
+		"X-Script-Name":      {"/evil"},
+		"Proxy":              {"http://evil"},
 		"Forwarded":          {"for=6.6.6.6"},
 		"X-Real-Ip":          {"6.6.6.6"},
 		"Connection":         {"X-Drop"},
@@ -166,7 +170,7 @@ func TestGatewayHeaders(t *testing.T) {
 	require.Equal(t, []string{"127.0.0.1"}, r.Header["X-Forwarded-For"])
 	require.Equal(t, []string{"http"}, r.Header["X-Forwarded-Proto"])
 	require.Equal(t, []string{"shop.example.com"}, r.Header["X-Forwarded-Host"])
-	for _, gone := range []string{"X-Forwarded-Prefix", "X_forwarded_user", "Forwarded", "X-Real-Ip", "X-Drop", "Connection"} {
+	for _, gone := range []string{"X-Forwarded-Prefix", "X_forwarded_user", "SCRIPT_NAME", "Remote_user", "X-Script-Name", "Proxy", "Forwarded", "X-Real-Ip", "X-Drop", "Connection"} {
 		require.Empty(t, r.Header[gone], gone)
 	}
 	require.Equal(t, "1", r.Header.Get("X-Keep"))
@@ -278,6 +282,22 @@ func TestGatewayUpgrade(t *testing.T) {
 	require.Equal(t, "echo hello\n", line)
 	_, err = in.ReadByte()
 	require.ErrorIs(t, err, io.EOF, "the upstream closed, so does the gateway")
+}
+
+// A connection upgraded to another protocol would carry requests past the routes.
+func TestGatewayUpgradesToWebSocketOnly(t *testing.T) {
+	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header["Upgrade"], r.Header["Http2-Settings"])
+	})
+	req, err := http.NewRequest("GET", s.URL, nil)
+	require.NoError(t, err)
+	req.Header = http.Header{"Connection": {"Upgrade, HTTP2-Settings"}, "Upgrade": {"h2c"}, "Http2-Settings": {"AAMAAABkAAQAAP__"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, "[] []", string(body))
 }
 
 func TestGatewayClientLeaves(t *testing.T) {

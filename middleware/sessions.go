@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/compat"
@@ -24,6 +25,10 @@ type SessionsOptions struct {
 	// anything of the handler's response has gone out. Default: 503 if the store is
 	// unavailable, else 500, and the error is logged.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
+	// WriteTimeout limits the time to write a session. It is not the request's own
+	// context that does: a client that leaves does not undo what was done for it.
+	// Default: 10 seconds.
+	WriteTimeout time.Duration
 	// Logger gets what cannot be answered any more. Default: slog.Default.
 	Logger *slog.Logger
 }
@@ -31,6 +36,9 @@ type SessionsOptions struct {
 // NewSessions returns the middleware over a manager.
 func NewSessions(m *compat.Manager, o SessionsOptions) *Sessions {
 	s := &Sessions{manager: m, opts: o}
+	if s.opts.WriteTimeout == 0 {
+		s.opts.WriteTimeout = 10 * time.Second
+	}
 	if s.opts.Logger == nil {
 		s.opts.Logger = slog.Default()
 	}
@@ -116,7 +124,7 @@ func Object(r *http.Request) (*compat.SessionObject, error) {
 func (s *Sessions) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	s.opts.Logger.ErrorContext(r.Context(), "session could not be written", "error", err)
 	status := http.StatusInternalServerError
-	if errors.Is(err, stores.ErrUnavailable) {
+	if errors.Is(err, stores.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		status = http.StatusServiceUnavailable
 	}
 	http.Error(w, http.StatusText(status), status)

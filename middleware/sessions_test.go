@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -258,18 +260,16 @@ func TestStoreFailsAtTheEnd(t *testing.T) {
 				}
 				w.Header().Set("Etag", `"x"`)
 				w.Header().Set("X-Frame-Options", "DENY")
-				if _, err := w.Write([]byte("secret page")); err == nil {
-					t.Error("the handler learns that its page was not sent")
-				}
-				_, err1 := io.WriteString(w, "x")
-				_, err2 := w.(io.ReaderFrom).ReadFrom(strings.NewReader("x"))
-				err3 := http.NewResponseController(w).Flush()
-				_, _, err4 := http.NewResponseController(w).Hijack()
+				_, err1 := w.Write([]byte("secret page"))
+				_, err2 := io.WriteString(w, "secret page")
+				_, err3 := w.(io.ReaderFrom).ReadFrom(strings.NewReader("secret page"))
+				err4 := http.NewResponseController(w).Flush()
 				w.WriteHeader(http.StatusOK)
-				for _, err := range []error{err1, err2, err3, err4} {
-					if err == nil {
-						t.Error("no error")
-					}
+				if err := errors.Join(err1, err2, err3, err4); err != nil {
+					t.Error("a reverse proxy would cut the connection:", err)
+				}
+				if _, _, err := http.NewResponseController(w).Hijack(); err == nil {
+					t.Error("the connection is not the handler's any more")
 				}
 			})
 			res, body := get(t, client, srv.URL)
@@ -281,6 +281,62 @@ func TestStoreFailsAtTheEnd(t *testing.T) {
 			require.Contains(t, log.String(), "session could not be written")
 		})
 	}
+}
+
+// A store that hangs is given up, and a client that leaves does not undo what
+// was done for it.
+func TestWriteHasATimeOfItsOwn(t *testing.T) {
+	store := memstore.New()
+	h := middleware.NewSessions(newManager(t, store), middleware.SessionsOptions{}).
+		Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := count(r); err != nil {
+				t.Error(err)
+			}
+		}))
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil).WithContext(gone))
+	require.Equal(t, http.StatusOK, rec.Code)
+	require.Len(t, rec.Header()["Set-Cookie"], 1)
+
+	hanging := &flakyStore{store, fmt.Errorf("hangs: %w", context.DeadlineExceeded)}
+	o := middleware.SessionsOptions{Logger: slog.New(slog.DiscardHandler)}
+	srv, client := serveStore(t, hanging, o, func(_ http.ResponseWriter, r *http.Request) { _, _ = count(r) })
+	res, _ := get(t, client, srv.URL)
+	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+}
+
+// The error answer reaches the client also through a reverse proxy.
+func TestReverseProxyInside(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(bytes.Repeat([]byte("secret "), 10_000))
+	}))
+	t.Cleanup(upstream.Close)
+	target, err := url.Parse(upstream.URL)
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	store := &flakyStore{memstore.New(), stores.ErrUnavailable}
+	o := middleware.SessionsOptions{Logger: slog.New(slog.DiscardHandler)}
+	srv, client := serveStore(t, store, o, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = count(r)
+		proxy.ServeHTTP(w, r)
+	})
+	res, body := get(t, client, srv.URL)
+	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+	require.Equal(t, "Service Unavailable\n", body)
+}
+
+// Whoever is still at work after the request gets no lock that nobody would
+// give back.
+func TestNoLockAfterTheRequest(t *testing.T) {
+	var late *compat.Session
+	h := middleware.NewSessions(newManager(t, memstore.New()), middleware.SessionsOptions{}).
+		Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			late, _ = middleware.Session(r)
+		}))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	require.ErrorIs(t, late.Lock(context.Background()), compat.ErrClosed)
 }
 
 func TestWithoutMiddleware(t *testing.T) {

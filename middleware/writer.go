@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -23,8 +24,8 @@ type sessionWriter struct {
 	failed    bool // the error answer has gone out in place of the handler's
 }
 
-// errNotWritten is what a handler's Write gets after its session could not be
-// written and the client was told so.
+// errNotWritten: the connection cannot be handed over after the client was
+// told that its session could not be written.
 var errNotWritten = errors.New("middleware: the session could not be written, the response was replaced by an error")
 
 // ofTheResponse are the headers that belong to a response which is not sent
@@ -40,7 +41,7 @@ func (w *sessionWriter) commit() {
 		return
 	}
 	w.committed = true
-	if err := w.session.Persist(w.request.Context()); err != nil {
+	if err := w.persist(); err != nil {
 		w.failed = true
 		for _, name := range ofTheResponse {
 			w.ResponseWriter.Header().Del(name)
@@ -54,6 +55,15 @@ func (w *sessionWriter) commit() {
 	if w.session.Consulted() {
 		addVary(w.ResponseWriter.Header())
 	}
+}
+
+func (w *sessionWriter) persist() error {
+	if !w.session.Accessed() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.request.Context()), w.sessions.opts.WriteTimeout)
+	defer cancel()
+	return w.session.Persist(ctx)
 }
 
 // addVary says that the response depends on the cookie.
@@ -79,10 +89,12 @@ func (w *sessionWriter) WriteHeader(status int) {
 	}
 }
 
-// Write commits the session and writes.
+// Write commits the session and writes. Once the response was replaced by an
+// error, what the handler writes is dropped without a word: a reverse proxy would
+// take an error for a reason to cut the connection, and the answer with it.
 func (w *sessionWriter) Write(p []byte) (int, error) {
 	if w.commit(); w.failed {
-		return 0, errNotWritten
+		return len(p), nil
 	}
 	return w.ResponseWriter.Write(p)
 }
@@ -90,7 +102,7 @@ func (w *sessionWriter) Write(p []byte) (int, error) {
 // WriteString commits the session and writes.
 func (w *sessionWriter) WriteString(s string) (int, error) {
 	if w.commit(); w.failed {
-		return 0, errNotWritten
+		return len(s), nil
 	}
 	return io.WriteString(w.ResponseWriter, s)
 }
@@ -98,7 +110,7 @@ func (w *sessionWriter) WriteString(s string) (int, error) {
 // ReadFrom commits the session and hands the copy down, so that sendfile works.
 func (w *sessionWriter) ReadFrom(r io.Reader) (int64, error) {
 	if w.commit(); w.failed {
-		return 0, errNotWritten
+		return io.Copy(io.Discard, r)
 	}
 	return io.Copy(w.ResponseWriter, r)
 }
@@ -108,9 +120,7 @@ func (w *sessionWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is Flush for http.ResponseController.
 func (w *sessionWriter) FlushError() error {
-	if w.commit(); w.failed {
-		return errNotWritten
-	}
+	w.commit()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 

@@ -17,6 +17,9 @@ var (
 	ErrNotExist = errors.New("no such session record")
 	// ErrCorrupt: there is a record and it cannot be read. It is still there.
 	ErrCorrupt = errors.New("session record is corrupt")
+	// ErrTooLarge: a record is beyond the store's limits. One that was found so is
+	// ErrCorrupt as well, for it cannot be read.
+	ErrTooLarge = errors.New("session record is too large")
 	// ErrUnavailable: the store itself cannot be reached or does not work now.
 	// Nobody is logged out by it: answer 503, not 401.
 	ErrUnavailable = errors.New("session store is unavailable")

@@ -264,7 +264,7 @@ func TestCorruptFiles(t *testing.T) {
 			_, err := s.Get(t.Context(), testID)
 			require.ErrorIs(t, err, stores.ErrCorrupt)
 			require.NotErrorIs(t, err, stores.ErrUnavailable)
-			require.Equal(t, len(data) > 5000, errors.Is(err, ErrTooLarge))
+			require.Equal(t, len(data) > 5000, errors.Is(err, stores.ErrTooLarge))
 			requireDiscreet(t, s, err)
 			require.ErrorIs(t, s.Update(t.Context(), testID, increment("n")), stores.ErrCorrupt)
 			require.Equal(t, string(data), readFile(t, s, testData))
@@ -293,7 +293,7 @@ func TestSizeLimit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fits, v)
 	err = s.Put(t.Context(), testID, fits+fits)
-	require.ErrorIs(t, err, ErrTooLarge)
+	require.ErrorIs(t, err, stores.ErrTooLarge)
 	require.NotErrorIs(t, err, stores.ErrUnavailable, "to try again does not help")
 	v, err = s.Get(t.Context(), testID)
 	require.NoError(t, err)
@@ -306,7 +306,7 @@ func TestGrowingFile(t *testing.T) {
 	s := open(t, Options{MaxBytes: 5000})
 	plant(t, s, bytes.Repeat([]byte("x"), 5001))
 	err := s.readRecord(s.recordPath(testID), &buffer{make([]byte, 0, 1<<16)})
-	require.ErrorIs(t, err, ErrTooLarge)
+	require.ErrorIs(t, err, stores.ErrTooLarge)
 	big := &buffer{make([]byte, 0, keepBuffer+1)}
 	big.giveBack() // is not kept, which nobody can see
 }

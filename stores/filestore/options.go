@@ -16,9 +16,6 @@ const DefaultMaxBytes = 16 << 20
 // one of Python 2.
 const Protocol0 = -1
 
-// ErrTooLarge: a record is larger than [Options.MaxBytes].
-var ErrTooLarge = errors.New("record exceeds the size limit")
-
 // Options are the options of a file store. Beaker's names of the first three
 // are data_dir, file_dir and lock_dir.
 type Options struct {

@@ -78,7 +78,7 @@ func (s *Store) readAll(fd int, buf *buffer) error {
 	}
 }
 
-var errCorruptSize = fmt.Errorf("%w: %w", stores.ErrCorrupt, ErrTooLarge)
+var errCorruptSize = fmt.Errorf("%w: %w", stores.ErrCorrupt, stores.ErrTooLarge)
 
 // makeRoom makes room for the rest of a file that is larger than the buffer,
 // and one byte more, so that the end of the file is met without another call.
@@ -111,7 +111,7 @@ func (s *Store) decode(data []byte) (*pyvalue.Dict, error) {
 // writeRecord replaces a record. The caller has the exclusive lock.
 func (s *Store) writeRecord(path string, data []byte) error {
 	if int64(len(data)) > s.maxBytes {
-		return permanentError{ErrTooLarge}
+		return permanentError{stores.ErrTooLarge}
 	}
 	temp := path + tempSuffix
 	for range maxAttempts {
