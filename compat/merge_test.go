@@ -464,3 +464,64 @@ func TestTimeForPython2(t *testing.T) {
 		})
 	}
 }
+
+// plainStore has none of the optional capabilities.
+type plainStore struct{ stores.Store }
+
+func TestStoreWithoutCapabilities(t *testing.T) {
+	s := newSite(t)
+	o := compat.Defaults()
+	o.Secret, o.TouchInterval = "sekrit", 0
+	m, err := compat.New(o, plainStore{s.store}, compat.Environment{Now: func() time.Time { return s.now }})
+	require.NoError(t, err)
+	s.manager = m
+	s.login()
+	s.request(func(x *compat.Session) { x.Get("k") })
+	at, _ := s.record(s.id()).GetStr("_accessed_time")
+	require.Equal(t, pyvalue.Float(1700000010.25), at)
+
+	s.now = s.now.Add(time.Second)
+	old := s.id()
+	s.request(func(x *compat.Session) {
+		require.ErrorIs(t, x.Lock(ctx()), compat.ErrUnsupported)
+		require.NoError(t, x.Set("n", 1))
+		require.NoError(t, x.RegenerateID())
+		x.Save()
+	})
+	require.False(t, s.stored(old))
+	require.True(t, s.stored(s.id()))
+
+	s.now = s.now.Add(time.Second)
+	s.request(func(x *compat.Session) {
+		x.Get("k")
+		require.NoError(t, s.store.Delete(ctx(), s.id()))
+	})
+	require.False(t, s.stored(s.id()), "a record that has gone stays gone")
+
+	s.cookie = ""
+	s.login()
+	s.now = s.now.Add(time.Second)
+	o2 := s.manager.Open(s.header())
+	x, err := o2.Session(ctx())
+	require.NoError(t, err)
+	x.Get("k")
+	require.True(t, o2.Accessed())
+	s.store.fail = stores.ErrUnavailable
+	require.ErrorIs(t, o2.Persist(ctx()), stores.ErrUnavailable)
+}
+
+// A session that moves is written with the time of this access.
+func TestMoveWritesAccessTime(t *testing.T) {
+	for _, save := range []bool{false, true} {
+		s := newSite(t)
+		s.login()
+		s.request(func(x *compat.Session) {
+			require.NoError(t, x.RegenerateID())
+			if save {
+				x.Save()
+			}
+		})
+		at, _ := s.record(s.id()).GetStr("_accessed_time")
+		require.Equal(t, pyvalue.Float(1700000010.25), at)
+	}
+}

@@ -54,10 +54,7 @@ func (s *Session) writeWhatIsDue(ctx context.Context) error {
 	case s.deleted:
 		return s.writeDeleted(ctx)
 	case s.m.opts.Auto || s.dirty:
-		if moved {
-			return s.move(ctx, s.mergeInto)
-		}
-		return s.writeAll(ctx)
+		return s.writeAll(ctx, moved)
 	case moved:
 		// Beaker leaves it to save_accessed_time, and without it loses the session.
 		return s.move(ctx, s.unchanged)
@@ -82,8 +79,8 @@ func (s *Session) writeDeleted(ctx context.Context) error {
 }
 
 // writeAll writes the values as the handler left them.
-func (s *Session) writeAll(ctx context.Context) error {
-	if s.saved {
+func (s *Session) writeAll(ctx context.Context, moved bool) error {
+	if s.saved && !moved {
 		// Beaker saves once more. Here only if there is something new.
 		v, err := beakerfmt.EncodeValue(s.values, s.base.form)
 		if err != nil || s.base.stillIn(v) {
@@ -92,9 +89,12 @@ func (s *Session) writeAll(ctx context.Context) error {
 	}
 	s.values.SetStr(keyAccessed, pyvalue.Float(s.m.clock()))
 	var err error
-	if s.stored == "" || s.m.updater == nil {
+	switch {
+	case moved:
+		err = s.move(ctx, s.mergeInto)
+	case s.stored == "" || s.m.updater == nil:
 		err = s.put(ctx, s.id, s.values)
-	} else {
+	default:
 		err = s.update(ctx)
 	}
 	if err != nil {
