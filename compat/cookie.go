@@ -19,6 +19,9 @@ type cookieState struct {
 
 // cookieAttrs are the attributes that a handler set for this session alone.
 type cookieAttrs struct {
+	// domain is the last one that was set. It outlives an invalidate, as in
+	// Beaker: without it the browser would keep the old cookie beside the new one.
+	domain           string
 	secure, httpOnly *bool
 	sameSite         *string
 }
@@ -63,6 +66,9 @@ func (s *Session) cookieAttributes() beakerfmt.SetCookie {
 		Secure:   either(s.cookie.attrs.secure, o.Secure),
 		HTTPOnly: either(s.cookie.attrs.httpOnly, o.HTTPOnly),
 		Unsigned: s.m.secrets == nil,
+	}
+	if c.Domain == "" {
+		c.Domain = s.cookie.attrs.domain
 	}
 	if o.Peer.since(10) {
 		c.SameSite = either(s.cookie.attrs.sameSite, o.SameSite)
@@ -122,7 +128,14 @@ func (s *Session) Path() string {
 
 // SetDomain sets the cookie domain of this session and sends the cookie again.
 // Save keeps it. Control characters and semicolons are an error.
-func (s *Session) SetDomain(domain string) error { return s.setAttribute(keyDomain, domain) }
+func (s *Session) SetDomain(domain string) error {
+	if err := s.setAttribute(keyDomain, domain); err != nil || domain == "" {
+		return err
+	}
+	defer s.enter()()
+	s.cookie.attrs.domain = domain
+	return nil
+}
 
 // SetPath sets the cookie path of this session and sends the cookie again.
 // Save keeps it. Control characters and semicolons are an error.

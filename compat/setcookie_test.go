@@ -158,6 +158,15 @@ func TestSetCookieText(t *testing.T) {
 			"; Domain=.example.org; HttpOnly; Path=/p; SameSite=Strict; Secure",
 		},
 		{
+			"domain outlives invalidate", nil, func(t *testing.T, x *compat.Session) {
+				require.NoError(t, x.SetDomain(".example.org"))
+				require.NoError(t, x.SetDomain(""))
+				require.NoError(t, x.SetPath("/p"))
+				require.NoError(t, x.Invalidate())
+			},
+			"; Domain=.example.org; Path=/; SameSite=Lax",
+		},
+		{
 			"an attribute that would break out", nil, func(t *testing.T, x *compat.Session) {
 				require.Error(t, x.SetDomain("a; Secure"))
 				require.Error(t, x.SetPath("/\r\nX: y"))
