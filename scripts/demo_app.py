@@ -22,19 +22,21 @@ WHO = "Python %d.%d with Beaker %s" % (sys.version_info[:2] + (beaker.__version_
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>gobeaker demo: Python</title><style>
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
+<title>gobeaker demo: Python</title><style>
 body { font: 18px/1.5 system-ui, sans-serif; max-width: 34em; margin: 3em auto; padding: 0 1em }
-h1 { border-left: .4em solid #ffd43b; padding-left: .5em } dt { float: left; width: 6em; opacity: .7 }
+h1 { border-left: .4em solid #ffd43b; padding-left: .5em } dt { float: left; opacity: .7 }
+dd { margin-left: 6em; overflow-wrap: anywhere }
 form { display: inline-block; margin: .3em .6em .3em 0 } input, button { font: inherit }
 </style></head><body><h1>This is Python</h1><p>%(who)s</p>%(body)s
 <p><a href="%(other)s/">Go on to the Go service &rarr;</a></p></body></html>
 """
 SESSION = """<dl><dt>user</dt><dd>%s</dd><dt>counter</dt><dd>%s</dd><dt>note</dt><dd>%s</dd></dl>
 <form method="post" action="/count"><button>Add 1 to the counter</button></form>
-<form method="post" action="/note"><input name="note" placeholder="a note" required><button>Leave a note</button></form>
+<form method="post" action="/note"><label>A note <input name="note" required></label> <button>Leave a note</button></form>
 <form method="post" action="/logout"><button>Log out</button></form>"""
 LOGIN = """<form method="post" action="/login">
-<input name="name" placeholder="your name" required autofocus> <button>Log in</button></form>"""
+<label>Your name <input name="name" required autofocus></label> <button>Log in</button></form>"""
 
 
 def show(environ, session, other):

@@ -171,16 +171,18 @@ func (p page) change(w http.ResponseWriter, r *http.Request) {
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>gobeaker demo: Go</title><style>
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
+<title>gobeaker demo: Go</title><style>
 body { font: 18px/1.5 system-ui, sans-serif; max-width: 34em; margin: 3em auto; padding: 0 1em }
-h1 { border-left: .4em solid #00add8; padding-left: .5em } dt { float: left; width: 6em; opacity: .7 }
+h1 { border-left: .4em solid #00add8; padding-left: .5em } dt { float: left; opacity: .7 }
+dd { margin-left: 6em; overflow-wrap: anywhere }
 form { display: inline-block; margin: .3em .6em .3em 0 } input, button { font: inherit }
 </style></head><body><h1>This is Go</h1><p>Go with gobeaker</p>
 {{if .User}}<dl><dt>user</dt><dd>{{.User}}</dd><dt>counter</dt><dd>{{.Counter}}</dd><dt>note</dt><dd>{{.Note}}</dd></dl>
 <form method="post" action="{{.Prefix}}/count"><button>Add 1 to the counter</button></form>
-<form method="post" action="{{.Prefix}}/note"><input name="note" placeholder="a note" required><button>Leave a note</button></form>
+<form method="post" action="{{.Prefix}}/note"><label>A note <input name="note" required></label> <button>Leave a note</button></form>
 <form method="post" action="{{.Prefix}}/logout"><button>Log out</button></form>
 {{else}}<form method="post" action="{{.Prefix}}/login">
-<input name="name" placeholder="your name" required autofocus> <button>Log in</button></form>{{end}}
+<label>Your name <input name="name" required autofocus></label> <button>Log in</button></form>{{end}}
 {{with .Python}}<p><a href="{{.}}">&larr; Back to the Python application</a></p>{{end}}</body></html>
 `))
