@@ -27,6 +27,19 @@ func (d Dialect) String() string {
 	return "auto"
 }
 
+// ParseDialect is the reverse of [Dialect.String]; "" is "auto" too.
+func ParseDialect(name string) (Dialect, error) {
+	for _, d := range []Dialect{Auto, Python2, Python3} {
+		if name == d.String() {
+			return d, nil
+		}
+	}
+	if name == "" {
+		return Auto, nil
+	}
+	return Auto, fmt.Errorf("iniconf: dialect %q is not known: use auto, python2 or python3", clip(name))
+}
+
 const defaultSection = "DEFAULT"
 
 // section is one section with its options before interpolation.

@@ -280,7 +280,7 @@ func (f *configFile) find(t objectType, name string, from Position) (*section, e
 		return found[0], nil
 	case 0:
 		return nil, errorAt(from, KindLookup, fmt.Sprintf("no section [%s:%s] in %s; %s",
-			t.prefixes()[0][0], clip(name), f.doc.file, f.offer(t)))
+			t.prefixes()[0][0], clip(name), f.doc.file, f.offer(t, from)))
 	}
 	return nil, errorAt(found[1].pos, KindLookup, fmt.Sprintf(
 		"sections [%s] and [%s] have the same name; rename one", found[0].name, found[1].name))
@@ -298,7 +298,7 @@ func (f *configFile) named(prefix, name string) []*section {
 }
 
 // offer lists the sections that could have been meant.
-func (f *configFile) offer(t objectType) string {
+func (f *configFile) offer(t objectType, from Position) string {
 	const most = 8
 	var names []string
 	for _, group := range t.prefixes() {
@@ -313,7 +313,11 @@ func (f *configFile) offer(t objectType) string {
 	if names == nil {
 		return "it has none of that kind; a plain [app] or [main] does not count"
 	}
-	return "it has " + strings.Join(names, ", ")
+	hint := ""
+	if from.Line == 0 { // no line of a file asks for it, but the caller
+		hint = "; name the one that is meant, " + howToName
+	}
+	return "it has " + strings.Join(names, ", ") + hint
 }
 
 // pasteSection is one section while get_context works on it.

@@ -197,3 +197,14 @@ func TestUnquote(t *testing.T) {
 	require.False(t, hasScheme(":x"))
 	require.True(t, hasScheme("Config:x"))
 }
+
+// Who asks for an application that is not there is told how to name another;
+// who wrote a line that leads nowhere is not.
+func TestHowToNameAnApplication(t *testing.T) {
+	path := writeFile(t, "[app:other]\nuse = nowhere\n[app:one]\nuse = egg:x\n")
+	_, err := Load(path, LoadOptions{})
+	require.ErrorContains(t, err, "no section [app:main] in "+path+"; it has [app:other], [app:one]; name the one that is meant, with LoadOptions.App, or as file#name")
+	_, err = Load(path, LoadOptions{App: "other"})
+	require.ErrorContains(t, err, "no section [app:nowhere]")
+	require.NotContains(t, err.Error(), "LoadOptions")
+}

@@ -13,6 +13,9 @@ import (
 // no value that may be a secret.
 type Warning struct {
 	Key string // as it stands in the file
+	// Option is Beaker's name of what it is about ("secret", "data_dir" …), or
+	// "" if it is about none in particular. That option may not be in the file.
+	Option string
 	Position
 	Msg string // what is odd and what to do
 }
@@ -30,6 +33,7 @@ func (w Warning) String() string {
 // names, with the names that they have in the file.
 type sessionSettings struct {
 	opts     *table
+	at       Position          // of the section that they are from
 	written  map[string]string // bare name → the name in the file
 	warnings []Warning
 }
@@ -48,7 +52,15 @@ func bareName(key string) (name, prefix string, ok bool) {
 }
 
 func (s *sessionSettings) warn(at Setting, format string, args ...any) {
-	s.warnings = append(s.warnings, Warning{Key: at.Key, Position: at.Position, Msg: fmt.Sprintf(format, args...)})
+	name := at.Key
+	if bare, _, ok := bareName(name); ok {
+		name = bare
+	}
+	s.warnAbout(name, at, format, args...)
+}
+
+func (s *sessionSettings) warnAbout(option string, at Setting, format string, args ...any) {
+	s.warnings = append(s.warnings, Warning{Key: at.Key, Option: option, Position: at.Position, Msg: fmt.Sprintf(format, args...)})
 }
 
 // collect takes the prefixed settings of a config: the one that comes last
@@ -94,6 +106,39 @@ func (s *sessionSettings) pylonsDefaults(conf *table) {
 	s.put("data_dir", cache)
 }
 
+// howToName says how an application is named.
+const howToName = "with LoadOptions.App, or as file#name where a file is asked for"
+
+// check warns of settings that Beaker takes and that hardly do what is meant.
+func (s *sessionSettings) check() {
+	s.checkMemory()
+	for _, name := range []string{"data_dir", "file_dir", "lock_dir"} {
+		if set, ok := s.opts.get(name); ok && set.Value != "" && !path.IsAbs(set.Value) {
+			set.Key = s.written[name]
+			s.warnAbout(name, set, "%s is a relative path: it is looked up in the working directory of each process, in Python as well as here; write an absolute one, such as %%(here)s/data",
+				shown(name, set.Value))
+		}
+	}
+	s.checkSecret()
+}
+
+func (s *sessionSettings) checkMemory() {
+	if s.opts.has("type") || s.opts.has("data_dir") || s.opts.has("file_dir") {
+		return
+	}
+	s.warnAbout("data_dir", Setting{Key: "session.data_dir", Position: s.at},
+		"there is neither a type nor a data_dir (nor a cache_dir): sessions are in the memory of each process, nothing is shared; set session.data_dir")
+}
+
+func (s *sessionSettings) checkSecret() {
+	kind, _ := s.opts.get("type")
+	if s.opts.has("secret") || kind.Value == "cookie" {
+		return // cookie-only sessions have validate_key, and Beaker insists on it
+	}
+	s.warnAbout("secret", Setting{Key: "session.secret", Position: s.at},
+		"there is no secret: the cookie is the bare session id, unsigned, and anyone can present any id; set session.secret, the same for all applications")
+}
+
 // posixJoin is os.path.join for a relative second part: it does not clean.
 func posixJoin(dir, name string) string {
 	if path.IsAbs(name) || dir == "" || strings.HasSuffix(dir, "/") {
@@ -107,6 +152,9 @@ func posixJoin(dir, name string) string {
 func (c *Config) sessionSettings() (*sessionSettings, error) {
 	s := &sessionSettings{opts: newTable(), written: map[string]string{}}
 	if f := beakerFilter(c.root); f != nil {
+		if f.section != nil {
+			s.at = f.section.pos
+		}
 		s.collect(f.global, c.dialect)
 		s.collect(f.local, c.dialect)
 		s.keywords(f.local)
@@ -115,13 +163,15 @@ func (c *Config) sessionSettings() (*sessionSettings, error) {
 	app := c.root.innermost()
 	if isComposite(app.section) {
 		return nil, errorAt(app.section.pos, KindLookup, fmt.Sprintf(
-			"section [%s] joins several applications; name the one whose sessions are meant", app.section.name))
+			"section [%s] joins several applications; name the one whose sessions are meant, %s", app.section.name, howToName))
+	}
+	if app.section != nil {
+		s.at = app.section.pos
 	}
 	conf := app.merged()
 	s.collect(conf, c.dialect)
 	if len(s.opts.items) == 0 {
-		at := Setting{Key: "beaker.session", Position: app.section.pos}
-		s.warn(at, "application %q sets no session option; these are Beaker's defaults. Is it the right application?", c.app)
+		s.warnAbout("", Setting{Key: "beaker.session", Position: s.at}, "application %q sets no session option; these are Beaker's defaults. Is it the right application? If not, name it, %s", c.app, howToName)
 	}
 	s.pylonsDefaults(conf)
 	return s, nil
@@ -199,6 +249,7 @@ func (c *Config) Session() (compat.Options, []Warning, error) {
 	if err != nil {
 		return compat.Options{}, s.warnings, err
 	}
+	s.check()
 	return o, s.warnings, nil
 }
 
@@ -219,8 +270,35 @@ func differences(c3, c2 *Config) []Warning {
 		if ok3 == ok2 && a.Value == b.Value {
 			continue
 		}
-		out = append(out, Warning{Key: set.Key, Position: set.Position,
-			Msg: "Python 2 and Python 3 read this differently (comments after a value, %, \"\" or [DEFAULT]); Python 3's reading is used. Name the dialect to be sure"})
+		written := s3.written[set.Key]
+		if !ok3 {
+			written = s2.written[set.Key]
+		}
+		out = append(out, Warning{Key: written, Option: set.Key, Position: set.Position,
+			Msg: "Python 2 and Python 3 read this differently: " + difference(a, ok3, b, ok2) +
+				"; Python 3's reading is used. Say which Python runs the application: LoadOptions.Dialect, or ini_dialect = \"python2\" (or \"python3\") in the [session] of gobeaker.toml"})
 	}
 	return out
+}
+
+// difference says what Python 2 reads otherwise in a setting, without showing
+// its value.
+func difference(three Setting, in3 bool, two Setting, in2 bool) string {
+	switch a, b := three.Value, two.Value; {
+	case !in2:
+		return "to Python 2 it is not set"
+	case !in3:
+		return "to Python 3 it is not set"
+	case three.Position != two.Position:
+		return fmt.Sprintf("Python 3 takes it from line %d of %s, Python 2 from line %d of %s", three.Line, three.File, two.Line, two.File)
+	case strings.ReplaceAll(b, "%%", "%") == a:
+		return "%% in it is one % to Python 3, and stays %% in Python 2"
+	case b == "":
+		return "to Python 2 the value \"\" is empty, to Python 3 it is two quotes"
+	case strings.HasPrefix(a, b) && strings.HasPrefix(strings.TrimLeft(a[len(b):], " \t"), ";"):
+		return "what follows \" ;\" is a comment to Python 2, and part of the value to Python 3"
+	case strings.Contains(a, "\n") || strings.Contains(b, "\n"):
+		return "the comments and empty lines among the lines that continue it"
+	}
+	return "comments after a value, %, \"\" or [DEFAULT]"
 }

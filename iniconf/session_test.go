@@ -141,11 +141,17 @@ func TestWarnings(t *testing.T) {
 		"session.invalidate_corrupt = false":     {`in Python the text "false" is true; gobeaker reads it as it is written`},
 		"session.key = a\nbeaker.session.key =b": {"main.ini:4:1: beaker.session.key: also set as session.key on line 3"},
 		"session.key = a\nbeaker.session.key =a": nil,
-		"a = 1":                                  {"main.ini:1:1: beaker.session: application \"main\" sets no session option"},
+		"a = 1":                                  {"main.ini:1:1: beaker.session: application \"main\" sets no session option", "nothing is shared", "there is no secret"},
 	} {
 		if !strings.Contains(lines, "=") {
 			lines += " = 1"
 			want = []string{"hands it to its back end"}
+		}
+		if strings.Contains(lines, "session") { // and nothing else to warn of
+			lines += "\nsession.type = memory"
+			if !strings.Contains(lines, "secret") {
+				lines += "\nsession.secret = s"
+			}
 		}
 		_, got, err := session(t, lines, LoadOptions{Dialect: Python3})
 		require.NoError(t, err, lines)
@@ -157,6 +163,76 @@ func TestWarnings(t *testing.T) {
 	_, got, err := session(t, "session.key = a\nbeaker.session.key =b", LoadOptions{Dialect: Python2})
 	require.NoError(t, err)
 	require.Contains(t, got[0], "Python 2 takes either")
+}
+
+// Settings with which nothing is shared, or with which anybody gets in.
+func TestUnsafeSettings(t *testing.T) {
+	const (
+		memory   = "session.data_dir: there is neither a type nor a data_dir (nor a cache_dir): sessions are in the memory of each process"
+		unsigned = "session.secret: there is no secret: the cookie is the bare session id"
+		relative = "is a relative path: it is looked up in the working directory of each process, in Python as well as here"
+	)
+	for lines, want := range map[string][]string{
+		"session.key = a": {"main.ini:1:1: " + memory, "main.ini:1:1: " + unsigned},
+		"session.type = memory\nsession.secret = s":                 nil,
+		"session.type = memory":                                     {unsigned},
+		"session.type = cookie\nsession.validate_key = s":           nil,
+		"session.data_dir = %(here)s/d\nsession.secret = s":         nil,
+		"session.file_dir = /d\nsession.secret = s":                 nil,
+		"cache_dir = /c\nsession.secret = s":                        nil,
+		"cache_dir = c\nsession.secret = s":                         {`main.ini:3:1: cache_dir: "c/sessions" ` + relative},
+		"beaker.session.data_dir = d\nsession.secret = s":           {`main.ini:3:1: beaker.session.data_dir: "d" ` + relative},
+		"session.type = file\nsession.lock_dir=d\nsession.secret=s": {`session.lock_dir: "d" ` + relative},
+	} {
+		_, got, err := session(t, lines, LoadOptions{})
+		require.NoError(t, err, lines)
+		require.Len(t, got, len(want), "%s: %v", lines, got)
+		for i := range want {
+			require.Contains(t, got[i], want[i], lines)
+		}
+	}
+	c, err := Load(writeFile(t, "[app:main]\nuse = egg:x\ncache_dir = c\n"), LoadOptions{})
+	require.NoError(t, err)
+	_, warnings, err := c.Session()
+	require.NoError(t, err)
+	var options []string
+	for _, w := range warnings {
+		options = append(options, w.Option)
+	}
+	require.Equal(t, []string{"", "data_dir", "secret"}, options)
+}
+
+func TestDialectDifferences(t *testing.T) {
+	const base = "\nsession.secret = 5%%0\nsession.type = memory"
+	for lines, want := range map[string]string{
+		"":                            "session.secret: Python 2 and Python 3 read this differently: %% in it is one % to Python 3",
+		"session.key = a ; c":         `what follows " ;" is a comment to Python 2`,
+		"session.samesite=\"\"":       `to Python 2 the value "" is empty`,
+		"session.key = a\n  # b\n  c": "the comments and empty lines among the lines that continue it",
+	} {
+		_, got, err := session(t, lines+base, LoadOptions{})
+		require.NoError(t, err, lines)
+		all := strings.Join(got, "\n")
+		require.Contains(t, all, want, lines)
+		require.Contains(t, all, `LoadOptions.Dialect, or ini_dialect = "python2"`)
+		require.NotContains(t, all, "5%")
+		_, got, err = session(t, lines+base, LoadOptions{Dialect: Python3})
+		require.NoError(t, err, lines)
+		require.Empty(t, got, "%s: a dialect that is named is no reason for warnings", lines)
+	}
+}
+
+func TestParseDialect(t *testing.T) {
+	for _, d := range []Dialect{Auto, Python2, Python3} {
+		got, err := ParseDialect(d.String())
+		require.NoError(t, err)
+		require.Equal(t, d, got)
+	}
+	got, err := ParseDialect("")
+	require.NoError(t, err)
+	require.Equal(t, Auto, got)
+	_, err = ParseDialect("python4")
+	require.ErrorContains(t, err, "use auto, python2 or python3")
 }
 
 func TestBooleansAsBeakerReadsThem(t *testing.T) {
@@ -181,12 +257,12 @@ func TestBeakerAsFilter(t *testing.T) {
 		"by use":      "[pipeline:main]\npipeline = t a\n[filter:t]\nuse = s\n",
 		"on a filter": "[pipeline:main]\npipeline = t a\n[filter:t]\nuse = egg:t\nfilter-with = s\n",
 	} {
-		c, err := Load(writeFile(t, "[DEFAULT]\nsession.lock_dir = l\n"+text+filter+"[app:a]\nuse = egg:x\nsession.key = no\ncache_dir = /c\n"), LoadOptions{})
+		c, err := Load(writeFile(t, "[DEFAULT]\nsession.lock_dir = /l\n"+text+filter+"[app:a]\nuse = egg:x\nsession.key = no\ncache_dir = /c\n"), LoadOptions{})
 		require.NoError(t, err, name)
 		o, warnings, err := c.Session()
 		require.NoError(t, err, name)
 		require.Equal(t, changed(func(o *compat.Options) {
-			o.Type, o.Key, o.Secret, o.Timeout, o.LockDir = "memory", "inner", "x", time.Minute, "l"
+			o.Type, o.Key, o.Secret, o.Timeout, o.LockDir = "memory", "inner", "x", time.Minute, "/l"
 		}), o, name)
 		require.Len(t, warnings, 1, name)
 		require.Contains(t, warnings[0].String(), "timeout: without a prefix Beaker takes it for text")
@@ -204,7 +280,7 @@ func TestCompositeAsksForAnApplication(t *testing.T) {
 	c, err := Load(path, LoadOptions{})
 	require.NoError(t, err)
 	_, _, err = c.Session()
-	require.ErrorContains(t, err, "main.ini:1:1: section [composite:main] joins several applications; name the one")
+	require.ErrorContains(t, err, "main.ini:1:1: section [composite:main] joins several applications; name the one whose sessions are meant, with LoadOptions.App, or as file#name")
 	_, err = c.SessionSettings()
 	require.Error(t, err)
 	c, err = Load(path, LoadOptions{App: "a"})
@@ -226,10 +302,10 @@ func TestAutoDialect(t *testing.T) {
 	require.Equal(t, Python3, load("[app:main]\n  use = egg:x\n").Dialect())
 
 	// What both can read, but not alike, is said.
-	_, got, err := session(t, "session.key = a ; c\nx = \"\"\nsession.lock_dir = b", LoadOptions{})
+	_, got, err := session(t, "session.key = a ; c\nx = \"\"\nsession.type = memory\nsession.secret = s", LoadOptions{})
 	require.NoError(t, err)
 	require.Len(t, got, 1)
-	require.Contains(t, got[0], "main.ini:3:1: key: Python 2 and Python 3 read this differently")
+	require.Contains(t, got[0], "main.ini:3:1: session.key: Python 2 and Python 3 read this differently")
 	// Neither can read it: Python 3's error.
 	_, err = Load(writeFile(t, "[app:main]\nuse = egg:x\nb = 1\nb = 1\nword\n"), LoadOptions{})
 	require.Equal(t, KindDuplicateOption, err.(*Error).Kind)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -111,6 +112,9 @@ func TestBlockedPaths(t *testing.T) {
 				require.ErrorIs(t, err, stores.ErrUnavailable)
 				require.NotErrorIs(t, err, stores.ErrNotExist)
 				require.ErrorIs(t, err, syscall.ENOTDIR)
+				root, _, _ := strings.Cut(path, "/")
+				require.ErrorContains(t, err, "in "+filepath.Join(s.dataDir(), root)+": not a directory")
+				require.NotContains(t, err.Error(), "umask")
 				requireDiscreet(t, s, err)
 			}
 			if path == "container_file_lock" {
@@ -128,7 +132,10 @@ func TestDanglingLockDirectory(t *testing.T) {
 	for _, dangling := range []string{"container_file", "container_file_lock"} {
 		s := open(t, Options{})
 		require.NoError(t, os.Symlink("nowhere", filepath.Join(s.dataDir(), dangling)))
-		require.ErrorIs(t, s.Put(t.Context(), testID, pyvalue.Str("x")), errVanishing)
+		err := s.Put(t.Context(), testID, pyvalue.Str("x"))
+		require.ErrorIs(t, err, errVanishing)
+		require.ErrorContains(t, err, filepath.Join(s.dataDir(), dangling)+": ")
+		requireDiscreet(t, s, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
@@ -72,7 +73,7 @@ func (s *Store) getBytes(ctx context.Context, id string, buf *buffer) error {
 	if err != nil {
 		return err
 	}
-	err = s.readRecord(s.recordPath(id), buf)
+	err = under(s.fileDir, s.readRecord(s.recordPath(id), buf))
 	return errors.Join(err, g.release())
 }
 
@@ -145,7 +146,7 @@ func (s *Store) change(ctx context.Context, op, id string, edit func(c *pyvalue.
 	if buf.b, err = beakerfmt.AppendContainer(buf.b[:0], c, s.protocol); err != nil {
 		return permanentError{err}
 	}
-	return s.writeRecord(path, buf.b)
+	return under(s.fileDir, s.writeRecord(path, buf.b))
 }
 
 // readContainer reads and decodes a record. It never returns a nil Dict; of a
@@ -161,7 +162,7 @@ func (s *Store) readContainer(path string, buf *buffer) (*pyvalue.Dict, error) {
 	if errors.Is(err, stores.ErrNotExist) {
 		err = nil
 	}
-	return pyvalue.NewDict(), err
+	return pyvalue.NewDict(), under(s.fileDir, err)
 }
 
 // Delete implements [stores.Store]: it removes the record, with all the keys of
@@ -177,7 +178,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return failed("delete", id, err)
 	}
-	err = s.removeRecord(s.recordPath(id))
+	err = under(s.fileDir, s.removeRecord(s.recordPath(id)))
 	if e := g.release(); err == nil {
 		err = e
 	}
@@ -221,6 +222,36 @@ func (s *Store) lockPath(id string) string { return s.lockDir + "/" + beakerfmt.
 type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
+
+// dirError is an error of the system in one of the store's two directories. It
+// names that directory, which is configured and no secret, and never what is
+// below: the id is in that.
+type dirError struct {
+	dir string
+	err error
+}
+
+// under says in which directory an error of the system came up. It leaves other
+// errors, and those of which that is known, as they are.
+func under(dir string, err error) error {
+	if err == nil || errors.Is(err, stores.ErrCorrupt) || errors.As(err, new(dirError)) {
+		return err
+	}
+	if errors.As(err, new(syscall.Errno)) || errors.Is(err, errVanishing) {
+		return dirError{dir, err}
+	}
+	return err
+}
+
+func (e dirError) Error() string {
+	text := "in " + e.dir + ": " + e.err.Error()
+	if errors.Is(e.err, fs.ErrPermission) {
+		text += "; run the service as the same user or group as the Python application, with a umask that lets both write (such as 0002)"
+	}
+	return text
+}
+
+func (e dirError) Unwrap() error { return e.err }
 
 // failed says what failed, and wraps the sentinel on which callers decide: what
 // is none of the others is the store's trouble.

@@ -34,7 +34,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[stores.Info, error] {
 	return func(yield func(stores.Info, error) bool) {
 		w := walk{store: s, ctx: ctx, yield: yield}
 		if err := w.dir("", 0); err != nil && !errors.Is(err, errStop) {
-			yield(stores.Info{}, listFailed(err))
+			yield(stores.Info{}, listFailed(under(s.fileDir, err)))
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (w *walk) record(rel string, e fs.DirEntry) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return w.tell(stores.Info{ID: id}, failed("list", id, bare(err)))
+		return w.tell(stores.Info{ID: id}, failed("list", id, under(w.store.fileDir, bare(err))))
 	}
 	return w.tell(stores.Info{ID: id, Modified: info.ModTime(), Size: info.Size()}, nil)
 }
@@ -137,7 +137,7 @@ func (s *Store) Ping(ctx context.Context) error {
 			return fmt.Errorf("filestore: ping: %w", err)
 		}
 		if err := probe(dir); err != nil {
-			return fmt.Errorf("filestore: ping: %w: %w", stores.ErrUnavailable, err)
+			return fmt.Errorf("filestore: ping: %w: %w", stores.ErrUnavailable, under(dir, err))
 		}
 	}
 	return nil

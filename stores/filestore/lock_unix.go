@@ -108,7 +108,7 @@ func (s *Store) acquire(ctx context.Context, id string, kind lockKind, absent ab
 		if !errors.As(err, new(abandonedError)) {
 			s.locks.Release(id)
 		}
-		return g, err
+		return g, under(s.lockDir, err)
 	}
 	g.fd = fd
 	if kind != exclusive {
@@ -165,7 +165,7 @@ func (s *Store) openLock(path, id string, kind lockKind, absent absentees) (int,
 			err = errAbsent
 		}
 		if err != nil {
-			return -1, err
+			return -1, under(s.fileDir, err)
 		}
 	}
 	fd, err = openFile(path, kind.flags|syscall.O_CREAT, 0o777)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +26,13 @@ import (
 const inspectLong = `Inspect shows what is in a session, with Python's types, and in which form it
 stands. WHAT is one of these, told apart by itself or by --as:
 
-  cookie   a value, name=value, a Cookie header, a Set-Cookie line
+  cookie   a value, name=value, a Cookie header, a Set-Cookie line; or a file
+           with one of them, or a cookie jar (curl -c): --key names the cookie
   file     a .cache file of the file back end
   id       a session id; the record is looked up in --data-dir, or in the
            directory that --ini or --config names
   pickle   a file with any pickle
-  -        one of them on standard input
+  -        one of them on standard input; pipes and devices are read so only
 
 Signatures are checked with the secret of --secret-file, of GOBEAKER_SECRET, of
 --ini or of --config. There is no flag for the secret itself, because other users
@@ -60,6 +62,7 @@ func newInspect(env Environment) *cobra.Command {
 		Example: `  gobeaker inspect data/container_file/1/1e/1e4c684fb206494191440c2cc28cbc22.cache
   gobeaker inspect --data-dir data 1e4c684fb206494191440c2cc28cbc22
   gobeaker inspect --ini production.ini 'Cookie: lang=en; beaker.session.id=0b75…'
+  curl -c jar.txt … && gobeaker inspect --key sid jar.txt
   gobeaker inspect --json --secret-file secret.txt - < cookie.txt`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return runInspect(args[0], o, env) },
@@ -159,33 +162,47 @@ func (in *inspector) run(what string) (*report, error) {
 		return in.id(what)
 	}
 	data, err := readFile(what)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fail(exitNo, fmt.Errorf("inspect: %w; for a cookie or an id say --as cookie or --as id", err))
-	}
 	if err != nil {
-		return nil, fail(exitCorrupt, fmt.Errorf("inspect: %w", err))
+		return nil, fileProblem(what, err)
 	}
-	if kind == "pickle" && in.as == "" {
-		return in.content(data)
+	if in.as == "" {
+		return in.content(data, what)
 	}
 	return in.bytes(data, kind)
 }
 
 var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// guess tells the kinds apart: what is a file is one, a name=value or a
-// signature in front is a cookie, 27 or 32 plain characters are an id.
+// guess tells the kinds apart: what is there as a file, or would be one by its
+// name, is one; 27 or 32 plain characters are an id; the rest is a cookie.
 func (in *inspector) guess(what string) string {
-	if info, err := os.Stat(what); err == nil && !info.IsDir() {
-		return "pickle"
-	}
-	if strings.Contains(what, "/") && !strings.ContainsAny(what, "=; ") && filepath.Ext(what) != "" {
+	_, err := os.Stat(what)
+	switch {
+	case err == nil || errors.Is(err, fs.ErrPermission) || looksLikePath(what):
 		return "file"
-	}
-	if plainID.MatchString(what) && len(what) < beakerfmt.SignatureLen {
+	case plainID.MatchString(what) && len(what) < beakerfmt.SignatureLen:
 		return "id"
 	}
 	return "cookie"
+}
+
+var (
+	rooted  = regexp.MustCompile(`^(/|\./|\.\./|~)`)
+	ending  = regexp.MustCompile(`^\.[A-Za-z][A-Za-z0-9_]{0,9}$`)
+	longB64 = regexp.MustCompile(`^[A-Za-z0-9+/]{64,}$`)
+)
+
+// looksLikePath tells the name of a file that is not there from a cookie. A
+// cookie of Beaker's is hex digits and base64: it may have a slash in it, but
+// neither begins with one nor has a dot.
+func looksLikePath(what string) bool {
+	if rooted.MatchString(what) {
+		return true
+	}
+	if strings.ContainsAny(what, "=;\n") {
+		return false
+	}
+	return ending.MatchString(filepath.Ext(what)) || strings.Contains(what, "/") && !longB64.MatchString(what)
 }
 
 func (in *inspector) fromStdin() (*report, error) {
@@ -195,39 +212,108 @@ func (in *inspector) fromStdin() (*report, error) {
 	}
 	switch text := strings.TrimSpace(string(data)); in.as {
 	case "":
-		return in.content(data)
+		return in.content(data, "standard input")
 	case "cookie":
-		return in.cookie(text)
+		return in.cookie(cookieText(data))
 	case "id":
 		return in.id(text)
 	}
 	return in.bytes(data, in.as)
 }
 
+// cookieText is the text of a file without the newline at its end, which in a
+// jar may stand for an empty value.
+func cookieText(data []byte) string {
+	if text := string(data); inspect.IsJar(text) {
+		return text
+	}
+	return strings.TrimSpace(string(data))
+}
+
 // content tells by the content what it is: a pickle, or the text of a cookie or
-// an id.
-func (in *inspector) content(data []byte) (*report, error) {
-	text := strings.TrimSpace(string(data))
-	if _, err := inspect.Pickle(data); err == nil || text == "" || !isText(data) {
+// an id. The name is for messages.
+func (in *inspector) content(data []byte, name string) (*report, error) {
+	text := cookieText(data)
+	if text == "" {
+		return nil, fail(exitCorrupt, fmt.Errorf("inspect: %s is empty", name))
+	}
+	if _, err := inspect.Pickle(data); err == nil {
 		return in.bytes(data, "pickle")
 	}
-	if plainID.MatchString(text) && len(text) < beakerfmt.SignatureLen {
+	switch {
+	case filepath.Ext(name) == ".cache":
+		return in.bytes(data, "file") // says where it is damaged
+	case data[0] == protoOpcode:
+		return in.bytes(data, "pickle")
+	case isText(data) && plainID.MatchString(text) && len(text) < beakerfmt.SignatureLen:
 		return in.id(text)
+	case isText(data):
+		if r, err := in.cookie(text); !errors.Is(err, errNotCookie) {
+			return r, err
+		}
 	}
-	return in.cookie(text)
+	return nil, fail(exitCorrupt, fmt.Errorf("inspect: %s: neither a .cache record nor a pickle, nor the text of a Beaker cookie or a cookie jar; "+
+		"records are in container_file below data_dir; if it was a pickle, --as pickle says where it is damaged", name))
 }
+
+// protoOpcode begins every pickle of protocol 2 or later.
+const protoOpcode = 0x80
 
 func isText(data []byte) bool {
 	return !bytes.ContainsFunc(data, func(r rune) bool { return r < 0x20 && r != '\n' && r != '\r' && r != '\t' || r == 0xfffd })
 }
 
+// notRegularError: it is something else than a regular file.
+type notRegularError struct{ mode fs.FileMode }
+
+func (e notRegularError) Error() string {
+	switch {
+	case e.mode.IsDir():
+		return "is a directory"
+	case e.mode&fs.ModeNamedPipe != 0:
+		return "is a named pipe"
+	case e.mode&fs.ModeSocket != 0:
+		return "is a socket"
+	}
+	return "is a device"
+}
+
+// readFile reads a regular file. Others may have no end, or nobody may ever
+// write to them.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, notRegularError{info.Mode()}
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe just now
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = notRegularError{info.Mode()}
+	}
+	if err != nil {
+		return nil, err
+	}
 	return readAll(f)
+}
+
+// fileProblem says why a file that was named cannot be read, and what to do.
+func fileProblem(path string, err error) error {
+	var other notRegularError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fail(exitNo, fmt.Errorf("inspect: %s: no such file; if it is a cookie or an id say --as cookie or --as id", path))
+	case errors.As(err, &other) && other.mode.IsDir():
+		return usage("inspect: %s is a directory; name a file in it, or give the id of a session and --data-dir", path)
+	case errors.As(err, &other):
+		return usage("inspect: %s %w, and only regular files are opened; to read it nevertheless: gobeaker inspect - < %s", path, err, path)
+	}
+	return fail(exitCorrupt, fmt.Errorf("inspect: %s: %w", path, withoutPath(err)))
 }
 
 func readAll(r io.Reader) ([]byte, error) {
@@ -274,10 +360,10 @@ func (in *inspector) id(id string) (*report, error) {
 	}
 	data, err := readFile(filepath.Join(dir, filepath.FromSlash(beakerfmt.DataPath(id))))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fail(exitNo, fmt.Errorf("inspect: there is no session %s in %s", beakerfmt.HashID(id), dir))
+		return nil, fail(exitNo, fmt.Errorf("inspect: there is no session in %s with this id (its hash, by which logs name it, is %s)", dir, beakerfmt.HashID(id)))
 	}
 	if err != nil {
-		return nil, fail(exitCorrupt, fmt.Errorf("inspect: session %s cannot be read: %w", beakerfmt.HashID(id), withoutPath(err)))
+		return nil, fail(exitCorrupt, fmt.Errorf("inspect: the session cannot be read (the hash of its id is %s): %w", beakerfmt.HashID(id), withoutPath(err)))
 	}
 	return in.bytes(data, "file")
 }
@@ -307,6 +393,8 @@ func (in *inspector) cookie(text string) (*report, error) {
 		if err := in.serverSide(r, id); err != nil {
 			return r, err
 		}
+	case !c.Plausible():
+		return nil, fail(exitCorrupt, fmt.Errorf("inspect: %w: %s", errNotCookie, howToCopy))
 	default:
 		if verdict := in.verdict(r, err); c.Signature != inspect.Invalid {
 			return r, verdict
@@ -317,6 +405,12 @@ func (in *inspector) cookie(text string) (*report, error) {
 	}
 	return r, nil
 }
+
+// errNotCookie: Beaker cannot have made it.
+var errNotCookie = errors.New("not a Beaker cookie value")
+
+const howToCopy = "one begins with the 40 hex digits of its signature, or is base64 at least. Copy the value of the session cookie " +
+	"(beaker.session.id, unless the application sets another key) from the browser or a Cookie header; for a file give its path, and - for standard input"
 
 // serverSide adds the record to the report of a cookie that carries its id.
 func (in *inspector) serverSide(r *report, id string) error {

@@ -23,7 +23,10 @@ const serveLong = `Serve is a gateway: it passes requests on to applications by 
 that an old Python application and new services share one address and with it
 their cookies. Cookies pass untouched; WebSockets and streams work.
 
-Without a configuration it serves a page that shows its visitor's session.
+Without a configuration it serves a page that shows its visitor's session, keeps
+it in memory, counts the visits and changes keys. Over sessions that are
+configured ([session], --data-dir) that page is read-only: it neither counts nor
+changes anything, because other applications trust what is in there.
 
 The configuration is gobeaker.toml in the current folder, or --config. Flags go
 before the environment, the environment before the file. A file:
@@ -41,11 +44,12 @@ before the environment, the environment before the file. A file:
 
   [[route]]
   prefix = "/_session"
-  upstream = "builtin:session"     # the page that shows the session
+  upstream = "builtin:session"     # the page that shows the session, read-only
 
-  [session]                        # for that page: Beaker's options by Beaker's names
+  [session]                        # only for that page and for gobeaker inspect --config:
   ini = "production.ini#main"      # start from the Python application's ini
-  secret_file = "session.secret"   # and replace what is to differ
+  secret_file = "session.secret"   # and replace what is to differ, by Beaker's names
+  peer = "beaker-1.11/python2"     # see below
 
   [log]
   format = "json"                  # or "text"
@@ -58,6 +62,40 @@ before the environment, the environment before the file. A file:
   drain_timeout = "20s"            # how long requests may go on after SIGTERM
   dial_timeout = "10s"             # to connect to an upstream
   response_timeout = "0s"          # until an upstream begins to answer; 0: no limit
+
+The gateway itself needs no [session]: cookies pass through it as they are. Beside
+Beaker's own options (type, key, secret, data_dir, timeout …), [session] has these:
+
+  peer               which Beaker must be able to read what is written. The default
+                     "auto" writes a record back in the form in which it was, but
+                     NEW sessions in the form of Beaker 1.12 and later, which Beaker
+                     up to 1.11 cannot read. If the applications run such a one, say
+                     so: "beaker-1.11", or with Python's major version, as in
+                     "beaker-1.11/python2"
+  editable           true: the page counts visits and has forms that set and delete
+                     keys, as without a configuration. Whoever reaches it can then
+                     write any key of their own session, "user" or "is_admin"
+                     included. Default false; a warning is logged at start
+  ini, ini_dialect   an ini file, "file#application" if that is not main; and
+                     who reads it: "auto", "python2" or "python3"
+  secret_file        a file whose first line is the secret
+  secret_env         the environment variable that is the secret
+  old_secrets        further secrets, accepted when a cookie is read
+  write              "merge" (default): only the keys that a request changed are
+                     written; "replace": the whole session, as Beaker does
+  delete_records     true (default): records of sessions that ended are removed;
+                     false: they stay and stay valid, as with Beaker
+  touch_interval     how old the stored access time may grow before a session that
+                     was only read is written, "30s"; "0s": never old, as Beaker.
+                     Default: a tenth of timeout, at most a minute
+  adopt_unknown_ids  true: an id that the store does not know becomes that of a new
+                     session, as with Beaker, which allows session fixation
+  id_pattern         the regular expression of acceptable session ids
+  lenient_cookies    true: read a Cookie header as browsers mean it, also where
+                     Python drops all of it because of another cookie
+
+peer, write, delete_records and touch_interval matter to what writes sessions: to
+the page if it is editable.
 
 Paths are relative to the file that names them. Environment: GOBEAKER_CONFIG,
 GOBEAKER_LISTEN, GOBEAKER_DATA_DIR, GOBEAKER_LOG_FORMAT, GOBEAKER_LOG_LEVEL,
@@ -80,7 +118,7 @@ func newServe(env Environment) *cobra.Command {
 	f := c.Flags()
 	configFile := f.String("config", "", "the configuration `file` (default "+defaultConfig+", if it is there)")
 	f.String("listen", "", "the `address` to listen on (default 127.0.0.1:8080)")
-	f.String("data-dir", "", "keep sessions in files in this `directory`, Beaker's data_dir")
+	f.String("data-dir", "", "show the sessions in this `directory`, Beaker's data_dir")
 	f.String("log-format", "", "`text` or json")
 	f.String("log-level", "", "debug, `info`, warn or error")
 	f.String("access-log", "", "log each request: `true` or false")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,9 @@ func verify(ctx context.Context, path, outPath string, asJSON bool, stdout io.Wr
 	}
 	defer dir.Close()
 	all, err := fixture.Load(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("verify: no %s in %s: give a fixture directory, in which that file lists what Python wrote (to look at one session: gobeaker inspect)", fixture.ManifestName, path)
+	}
 	if err != nil {
 		return fail(exitCorrupt, fmt.Errorf("verify: %s: %w", path, err))
 	}

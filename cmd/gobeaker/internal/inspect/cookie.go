@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,24 +35,31 @@ const (
 	valid     Signature = "valid, by "
 )
 
-// ErrNoCookie: the header has no cookie of the name.
-var ErrNoCookie = errors.New("no such cookie in the header")
+// ErrNoCookie: the header, or the jar, has no cookie of the name.
+var ErrNoCookie = errors.New("no such cookie")
 
-// ParseCookie takes a bare value, a name=value, a Cookie header or a
-// Set-Cookie line apart. Name is the cookie that is meant in a header of
+// ParseCookie takes a bare value, a name=value, a Cookie header, a Set-Cookie
+// line or a cookie jar ([IsJar]) apart. Name is the cookie that is meant in a header of
 // several.
 func ParseCookie(text, name string, keys []Key) (Cookie, error) {
-	text = strings.TrimSpace(text)
-	c := Cookie{}
-	value := text
-	if isHeader(text) {
-		var err error
-		if c, value, err = fromHeader(text, name); err != nil {
-			return c, err
-		}
+	c, value, err := find(text, name)
+	if err != nil {
+		return c, err
 	}
 	c.check(value, keys)
 	return c, nil
+}
+
+// find returns the cookie of the name and its value as it stands.
+func find(text, name string) (Cookie, string, error) {
+	if IsJar(text) {
+		return fromJar(text, name)
+	}
+	text = strings.TrimSpace(text)
+	if isHeader(text) {
+		return fromHeader(text, name)
+	}
+	return Cookie{}, text, nil
 }
 
 // isHeader tells a header from a bare value, which may end in the "=" of base64.
@@ -85,7 +93,7 @@ func fromHeader(text, name string) (Cookie, string, error) {
 	}
 	value, ok := beakerfmt.CookieWalk{Lenient: true}.Find(text, name)
 	if !ok {
-		return c, "", fmt.Errorf("inspect: cookie: %w: it has %s; say which one is meant with --key", ErrNoCookie, strings.Join(names, ", "))
+		return c, "", fmt.Errorf("inspect: cookie: %w: %s", ErrNoCookie, offer(names))
 	}
 	c.Warnings = append(c.Warnings, "Python 3 finds no cookie of this name in this header, because of another cookie in it: to Python this user has no session")
 	return c, value, nil
@@ -144,6 +152,16 @@ func hasSignature(value string) bool {
 		return false
 	}
 	return strings.Trim(strings.ToLower(value[:beakerfmt.SignatureLen]), "0123456789abcdef") == ""
+}
+
+// Plausible reports whether Beaker may have made it: it has a signature, or at
+// least it is base64.
+func (c *Cookie) Plausible() bool {
+	if c.Signature != Unsigned {
+		return true
+	}
+	_, err := base64.StdEncoding.DecodeString(c.Payload)
+	return err == nil && c.Payload != ""
 }
 
 // SessionID returns the id of a server-side session that the cookie carries.

@@ -15,6 +15,7 @@ func FuzzParseCookie(f *testing.F) {
 	for _, seed := range []string{
 		signed, "sid=" + signed, "Cookie: a=b; sid=" + signed, "Set-Cookie: sid=" + signed + "; Path=/",
 		`sid="` + signed + `"`, "flag; sid=" + signed, "=", ";", "a=\"\\101\"", "gAJ9Lg==",
+		"# Netscape HTTP Cookie File\n#HttpOnly_h\tFALSE\t/\tTRUE\t0\tsid\t" + signed + "\n",
 	} {
 		f.Add(seed)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"io"
 	"log/slog"
 	"net"
@@ -25,8 +26,8 @@ func accessLog(next http.Handler, log *slog.Logger, now func() time.Time) http.H
 	})
 }
 
-// countingWriter notes status and size. Flusher, Hijacker and the rest are
-// reached through Unwrap.
+// countingWriter notes status and size. Flusher and the rest are reached through
+// Unwrap.
 type countingWriter struct {
 	http.ResponseWriter
 	status int
@@ -36,6 +37,16 @@ type countingWriter struct {
 
 // Unwrap is for http.ResponseController.
 func (c *countingWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// Hijack hands the connection over. The proxy does so for an upgrade only, and
+// writes the 101 on the connection itself.
+func (c *countingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(c.ResponseWriter).Hijack()
+	if err == nil && !c.wrote {
+		c.status, c.wrote = http.StatusSwitchingProtocols, true
+	}
+	return conn, rw, err
+}
 
 // WriteHeader notes the final status; 1xx may come before it.
 func (c *countingWriter) WriteHeader(status int) {

@@ -263,8 +263,12 @@ func (c *Config) Override(name, value string) error {
 
 // validate checks what can be checked without opening anything.
 func (c *Config) validate() error {
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
 		return fmt.Errorf(`server: listen %q: %w: give host:port, as in "127.0.0.1:8080"`, c.Listen, ErrConfig)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("server: listen %q: %w: a port is a number from 0 to 65535; 0 takes a free one", c.Listen, ErrConfig)
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf(`server: log format %q: %w: use "text" or "json"`, c.Log.Format, ErrConfig)

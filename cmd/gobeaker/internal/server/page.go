@@ -36,31 +36,47 @@ const (
 	maxPageKeys = 1000
 )
 
-// page is the built-in application: it shows the session of who asks, counts
-// the visits and changes keys. It uses the session as any handler behind
-// package middleware does.
+// page is the built-in application: it shows the session of who asks. An
+// editable one counts the visits and changes keys as well. It uses the session
+// as any handler behind package middleware does.
 type page struct {
 	template *template.Template
 	csp      string
 	shared   bool // others may see the same sessions
+	editable bool
 	log      *slog.Logger
 }
 
 // newPage returns the page as a handler; it is to be wrapped with sessions and
 // mounted with its prefix stripped.
-func newPage(shared bool, log *slog.Logger) (http.Handler, error) {
+func newPage(shared, editable bool, log *slog.Logger) (http.Handler, error) {
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
 		return nil, fmt.Errorf("server: page: %w", err)
 	}
 	hash := sha256.Sum256([]byte(pageCSS))
-	p := &page{template: t, shared: shared, log: log}
+	p := &page{template: t, shared: shared, editable: editable, log: log}
 	p.csp = "default-src 'none'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; style-src 'sha256-" +
 		base64.StdEncoding.EncodeToString(hash[:]) + "'"
 	mux := http.NewServeMux()
+	if !editable {
+		mux.HandleFunc("GET /{$}", p.look)
+		return mux, nil
+	}
 	mux.HandleFunc("GET /{$}", p.show)
 	mux.HandleFunc("POST /{$}", p.change)
 	return http.NewCrossOriginProtection().Handler(mux), nil
+}
+
+// look shows the session and leaves it as it is: no counter, no access time, no
+// cookie.
+func (p *page) look(w http.ResponseWriter, r *http.Request) {
+	v, err := middleware.Peek(r)
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	p.render(w, v.Dict(), http.StatusOK, 0, "")
 }
 
 func (p *page) show(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +93,7 @@ func (p *page) show(w http.ResponseWriter, r *http.Request) {
 		}
 		s.Save()
 	}
-	p.render(w, s, http.StatusOK, visits, "")
+	p.render(w, dictOf(s), http.StatusOK, visits, "")
 }
 
 func (p *page) change(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +108,7 @@ func (p *page) change(w http.ResponseWriter, r *http.Request) {
 	}
 	if problem := apply(s, r.PostForm.Get); problem != "" {
 		visits, _ := compat.Get[int64](s, visitsKey)
-		p.render(w, s, http.StatusUnprocessableEntity, visits, problem)
+		p.render(w, dictOf(s), http.StatusUnprocessableEntity, visits, problem)
 		return
 	}
 	s.Save()
@@ -187,11 +203,15 @@ func (p *page) fail(w http.ResponseWriter, err error) {
 	http.Error(w, "The session cannot be read now.", status)
 }
 
-func (p *page) render(w http.ResponseWriter, s *compat.Session, status int, visits int64, message string) {
+func dictOf(s *compat.Session) *pyvalue.Dict {
 	d := &pyvalue.Dict{}
 	for k, v := range s.All() {
 		d.Put(k, v)
 	}
+	return d
+}
+
+func (p *page) render(w http.ResponseWriter, d *pyvalue.Dict, status int, visits int64, message string) {
 	var out bytes.Buffer
 	err := p.template.Execute(&out, map[string]any{
 		"Style":   template.CSS(pageCSS),
@@ -199,6 +219,8 @@ func (p *page) render(w http.ResponseWriter, s *compat.Session, status int, visi
 		"Visits":  visits,
 		"Message": message,
 		"Python":  p.shared,
+		"Edit":    p.editable,
+		"Empty":   d.Len() == 0,
 	})
 	if err != nil {
 		p.fail(w, err)

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gobeaker/gobeaker/compat"
@@ -134,7 +136,11 @@ func (s *Server) sessionPage(ctx context.Context) (http.Handler, error) {
 		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
 	}
 	shared := o.DataDir != "" || o.FileDir != ""
-	page, err := newPage(shared, s.log)
+	editable := s.config.Session == nil || s.config.Session.Editable
+	if editable && s.config.Session != nil {
+		s.log.Warn("the session page is editable: whoever reaches it can set and delete any key of their own session, those that applications trust included; remove editable from [session] unless this is a test")
+	}
+	page, err := newPage(shared, editable, s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +168,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) Run(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listen)
 	if err != nil {
-		return fmt.Errorf("server: listen: %w; is another program there? choose another address with --listen", err)
+		return fmt.Errorf("server: listen: %w%s; choose another address with --listen", err, listenHint(err))
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -183,6 +189,19 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return s.stop(server, cancel, served)
+}
+
+// listenHint says what probably keeps the server from listening.
+func listenHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return ": another program listens there"
+	case errors.Is(err, fs.ErrPermission):
+		return ": ports below 1024 are for root"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return ": no such address on this machine"
+	}
+	return ""
 }
 
 // stop ends a running server gracefully.

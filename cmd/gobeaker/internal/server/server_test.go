@@ -243,6 +243,7 @@ strip_prefix = true
 prefix = "/_session"
 upstream = "builtin:session"
 [session]
+editable = true
 ini = "app.ini#main"
 key = "sid"
 secret_file = "secret.txt"
@@ -269,6 +270,69 @@ format = "json"
 	require.Contains(t, r.log.String(), `"path":"/app/x"`)
 	require.NotContains(t, r.log.String(), "hidden")
 	require.NotContains(t, r.log.String(), "s3cret")
+	require.Contains(t, r.log.String(), "the session page is editable")
+}
+
+// The sessions of an application are shown and left alone: neither the counter
+// nor a form may touch them.
+func TestConfiguredSessionsAreReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	const session = "[session]\nini = \"app.ini\"\n"
+	files := map[string]string{"app.ini": "[app:main]\nuse = egg:App\nbeaker.session.data_dir = " + dir +
+		"\nbeaker.session.secret = s\nbeaker.session.auto = true\nbeaker.session.timeout = 3600\n"}
+	page := "[[route]]\nprefix = \"/\"\nupstream = \"builtin:session\"\n" + session
+
+	client := browser(t)
+	app := start(t, write(t, page+"editable = true\n", files), nil)
+	post(t, client, app.url, "action", "set", "key", "user", "value", "ann")
+	_, body := get(t, client, app.url)
+	require.Contains(t, body, visits(2))
+	require.NotContains(t, body, "read-only")
+	cookies := client.Jar.Cookies(mustParse(t, app.url))
+	app.end(t)
+	record := onlyRecord(t, dir)
+
+	shared := server.Default()
+	require.NoError(t, shared.Override("data-dir", dir))
+	for name, c := range map[string]server.Config{
+		"a route": write(t, page, files), "no route": write(t, session, files), "--data-dir": shared,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, c, map[string]string{"GOBEAKER_SECRET": "s"})
+			client := browser(t)
+			client.Jar.SetCookies(mustParse(t, r.url), cookies)
+			resp, body := get(t, client, r.url)
+			require.Equal(t, 200, resp.StatusCode)
+			require.Empty(t, resp.Header.Get("Set-Cookie"))
+			require.Contains(t, body, "This page is read-only")
+			require.Contains(t, body, "&#39;ann&#39;")
+			require.NotContains(t, body, "<form")
+			require.NotContains(t, body, `id="visits"`)
+			for _, action := range []string{"set", "delete", "logout"} {
+				resp, _ = post(t, client, r.url, "action", action, "key", "user", "value", "admin")
+				require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, action)
+			}
+			require.Equal(t, record, onlyRecord(t, dir), "not even its access time changed")
+
+			resp, body = get(t, browser(t), r.url)
+			require.Contains(t, body, "You have no session yet")
+			require.Empty(t, resp.Header.Get("Set-Cookie"))
+			require.Equal(t, record, onlyRecord(t, dir), "and none was made")
+			r.end(t)
+			require.NotContains(t, r.log.String(), "editable")
+		})
+	}
+}
+
+// onlyRecord returns the one record of a data_dir.
+func onlyRecord(t *testing.T, dir string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "container_file", "*", "*", "*"))
+	require.NoError(t, err)
+	require.Len(t, paths, 1)
+	data, err := os.ReadFile(paths[0])
+	require.NoError(t, err)
+	return string(data)
 }
 
 // A stop waits for the request that is under way, and refuses new ones.
@@ -323,7 +387,7 @@ func TestStopEndsStreamsAndUpgrades(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\nhello\n")
+			rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello\n")
 			rw.Flush()
 			io.Copy(io.Discard, rw)
 			return
@@ -337,7 +401,7 @@ func TestStopEndsStreamsAndUpgrades(t *testing.T) {
 	c.Server.DrainTimeout = server.Duration(time.Millisecond)
 	for name, request := range map[string]string{
 		"stream":  "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-		"upgrade": "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n",
+		"upgrade": "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, c, nil)
@@ -355,6 +419,9 @@ func TestStopEndsStreamsAndUpgrades(t *testing.T) {
 			_, err = bufio.NewReader(body).ReadString('\n')
 			require.NoError(t, err)
 			r.end(t)
+			if name == "upgrade" {
+				require.Contains(t, r.log.String(), "status=101")
+			}
 			_, err = io.ReadAll(conn)
 			if err != nil { // reset or end: it is closed either way
 				require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -365,7 +432,7 @@ func TestStopEndsStreamsAndUpgrades(t *testing.T) {
 
 func TestSharedDirectory(t *testing.T) {
 	dir := t.TempDir()
-	c := server.Default()
+	c := write(t, "[session]\neditable = true\n", nil)
 	require.NoError(t, c.Override("data-dir", dir))
 	env := map[string]string{"GOBEAKER_SECRET": "sekrit"}
 	client := browser(t)
@@ -393,5 +460,29 @@ func TestOverride(t *testing.T) {
 	require.Equal(t, "[::1]:80", c.Listen)
 	for name, value := range map[string]string{"access-log": "maybe", "nothing": "x"} {
 		require.ErrorIs(t, c.Override(name, value), server.ErrConfig)
+	}
+}
+
+// A warning about the ini file is not given where gobeaker.toml sets the same.
+func TestWarningsOfTheIni(t *testing.T) {
+	ini := map[string]string{"app.ini": "[app:main]\nuse = egg:App\nsession.key = a\n", "secret.txt": "s\n"}
+	const route = "[[route]]\nprefix = \"/\"\nupstream = \"http://127.0.0.1:1\"\n[session]\nini = \"app.ini\"\n"
+	for _, c := range []struct {
+		toml, secret           string
+		wantMemory, wantSigned bool
+	}{
+		{"", "", true, true},
+		{"data_dir = \"d\"\n", "", false, true},
+		{"secret_file = \"secret.txt\"\n", "", true, false},
+		{"secret = \"s\"\n", "", true, false},
+		{"type = \"memory\"\n", "s", false, false},
+	} {
+		var log lockedBuffer
+		_, err := server.New(t.Context(), write(t, route+c.toml, ini), server.Environment{
+			Stdout: io.Discard, Stderr: &log, Getenv: func(string) string { return c.secret },
+		})
+		require.NoError(t, err)
+		require.Equal(t, c.wantMemory, strings.Contains(log.String(), "nothing is shared"), c.toml)
+		require.Equal(t, c.wantSigned, strings.Contains(log.String(), "there is no secret"), c.toml)
 	}
 }

@@ -22,6 +22,10 @@ type Session struct {
 	// Ini is "production.ini" or "production.ini#application": its options come
 	// first, those beside it replace them.
 	Ini string `toml:"ini"`
+	// IniDialect says whose ConfigParser reads it: "auto", "python2", "python3".
+	IniDialect string `toml:"ini_dialect"`
+	// Editable lets the built-in page change sessions.
+	Editable bool `toml:"editable"`
 
 	Type             string   `toml:"type"`
 	Key              string   `toml:"key"`
@@ -82,7 +86,7 @@ func (c *Config) options(getenv func(string) string, log *slog.Logger) (compat.O
 	if s == nil {
 		s = &Session{}
 	}
-	o, err := c.base(s, log)
+	o, err := c.base(s, getenv, log)
 	if err != nil {
 		return o, err
 	}
@@ -100,23 +104,44 @@ func (c *Config) options(getenv func(string) string, log *slog.Logger) (compat.O
 
 // base returns what the other options stand on: the ini file, or Beaker's
 // defaults.
-func (c *Config) base(s *Session, log *slog.Logger) (compat.Options, error) {
+func (c *Config) base(s *Session, getenv func(string) string, log *slog.Logger) (compat.Options, error) {
 	if s.Ini == "" {
 		return compat.Defaults(), nil
 	}
+	dialect, err := iniconf.ParseDialect(s.IniDialect)
+	if err != nil {
+		return compat.Options{}, fmt.Errorf("server: [session] ini_dialect: %w: %w", ErrConfig, err)
+	}
 	path, app, _ := strings.Cut(s.Ini, "#")
-	conf, err := iniconf.Load(c.relative(path), iniconf.LoadOptions{App: app})
+	conf, err := iniconf.Load(c.relative(path), iniconf.LoadOptions{App: app, Dialect: dialect})
 	if err != nil {
 		return compat.Options{}, fmt.Errorf("server: [session] ini: %w: %w", ErrConfig, err)
 	}
 	o, warnings, err := conf.Session()
 	for _, w := range warnings {
-		log.Warn("ini file", "warning", w.String())
+		if !c.overridden(w, getenv) {
+			log.Warn("ini file", "warning", w.String())
+		}
 	}
 	if err != nil {
 		return o, fmt.Errorf("server: [session] ini: %w: %w", ErrConfig, err)
 	}
 	return o, nil
+}
+
+// overridden reports whether what a warning about the ini file is about is set
+// outside of it.
+func (c *Config) overridden(w iniconf.Warning, getenv func(string) string) bool {
+	name := w.Option
+	switch {
+	case name == "":
+		return false
+	case name == "secret" && (c.defined.has("session", "secret_file") || c.defined.has("session", "secret_env") || getenv("GOBEAKER_SECRET") != ""):
+		return true
+	case name == "data_dir" && (c.Session.dataDir != "" || c.defined.has("session", "file_dir") || c.defined.has("session", "type")):
+		return true
+	}
+	return c.defined.has("session", name)
 }
 
 func (c *Config) apply(s *Session, o *compat.Options) error {

@@ -19,6 +19,7 @@ func options(t *testing.T, session string, env map[string]string) (compat.Option
 	files := map[string]string{
 		"gobeaker.toml": "[session]\n" + session,
 		"app.ini":       "[app:main]\nuse = egg:App\nsession.key = fromini\nsession.timeout = 60\nsession.secret = inisecret\nsession.secure = true\n[app:other]\nuse = egg:App\nsession.key = other\n",
+		"app2.ini":      "[app:main]\nuse = egg:App\nsession.key = a ; a comment to Python 2\nsession.secret = s\n",
 		"secret.txt":    "filesecret\r\nmore\n",
 		"empty.txt":     "\n",
 	}
@@ -93,6 +94,7 @@ lenient_cookies = true
 		"an ini as the base": {"ini = \"app.ini\"\nsecure = false\ntimeout = 5", nil, func(o *compat.Options, _ string) {
 			o.Key, o.Secret, o.Timeout = "fromini", "inisecret", 5*time.Second
 		}},
+		"its dialect":     {"ini = \"app2.ini\"\nini_dialect = \"python2\"", nil, func(o *compat.Options, _ string) { o.Key, o.Secret = "a", "s" }},
 		"its application": {"ini = \"app.ini#other\"", nil, func(o *compat.Options, _ string) { o.Key = "other" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,23 +124,24 @@ func TestIDPattern(t *testing.T) {
 
 func TestSessionOptionErrors(t *testing.T) {
 	for toml, want := range map[string]string{
-		`timeout = -1`:                         "whole seconds",
-		`timeout = true`:                       "whole seconds",
-		`timeout = "60"`:                       "whole seconds",
-		`cookie_expires = -300`:                "cookie_expires",
-		`cookie_expires = "never"`:             "cookie_expires",
-		`peer = "beaker"`:                      "peer",
-		`write = "both"`:                       "merge",
-		`id_pattern = "("`:                     "id",
-		`secret_file = "nowhere.txt"`:          "secret file",
-		`secret_file = "empty.txt"`:            "first line is empty",
-		`secret_env = "NOT_THERE"`:             "NOT_THERE",
-		"secret = \"a\"\nsecret_env = \"B\"":   "one of",
-		`ini = "nowhere.ini"`:                  "nowhere.ini",
-		`ini = "app.ini#nothing"`:              "nothing",
-		`touch_interval = "often"`:             "10s or 2m",
-		`touch_interval = "-1s"`:               "10s or 2m",
-		"secret = \"hidden\"\nsecrets = \"x\"": `did you mean "secret"`,
+		`timeout = -1`:                            "whole seconds",
+		`timeout = true`:                          "whole seconds",
+		`timeout = "60"`:                          "whole seconds",
+		`cookie_expires = -300`:                   "cookie_expires",
+		`cookie_expires = "never"`:                "cookie_expires",
+		`peer = "beaker"`:                         "peer",
+		`write = "both"`:                          "merge",
+		`id_pattern = "("`:                        "id",
+		`secret_file = "nowhere.txt"`:             "secret file",
+		`secret_file = "empty.txt"`:               "first line is empty",
+		`secret_env = "NOT_THERE"`:                "NOT_THERE",
+		"secret = \"a\"\nsecret_env = \"B\"":      "one of",
+		`ini = "nowhere.ini"`:                     "nowhere.ini",
+		"ini = \"app.ini\"\nini_dialect = \"py\"": "use auto, python2 or python3",
+		`ini = "app.ini#nothing"`:                 "nothing",
+		`touch_interval = "often"`:                "10s or 2m",
+		`touch_interval = "-1s"`:                  "10s or 2m",
+		"secret = \"hidden\"\nsecrets = \"x\"":    `did you mean "secret"`,
 	} {
 		t.Run(want, func(t *testing.T) {
 			_, _, err := options(t, toml, nil)
