@@ -146,7 +146,7 @@ func (s *Session) setAttribute(key, v string) error {
 		return err
 	}
 	defer s.enter()()
-	s.remember()
+	s.changing()
 	s.values.SetStr(key, pyvalue.Str(v))
 	s.cookie.ready, s.cookie.send = true, true
 	return nil

@@ -1,9 +1,11 @@
 package compat_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -27,6 +29,7 @@ type site struct {
 	now     time.Time
 	random  io.Reader
 	cookie  string
+	log     bytes.Buffer
 }
 
 var start = time.Unix(1700000000, 250_000_000)
@@ -49,6 +52,7 @@ func (s *site) open(change ...func(*compat.Options)) {
 	m, err := compat.New(o, s.store, compat.Environment{
 		Now:    func() time.Time { return s.now },
 		Random: s.random,
+		Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
 	require.NoError(s.t, err)
 	s.manager = m

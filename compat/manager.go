@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
@@ -15,7 +16,10 @@ import (
 )
 
 // Environment is what a Manager takes from outside; the zero value means the
-// real clock, the system's randomness and no log.
+// real clock, the system's randomness and slog.Default. The log is told what
+// would otherwise look like users who were logged out for no reason: cookies
+// signed with another secret, records that cannot be read, a peer that cannot
+// read what we write. It is never told an id, a key or a value.
 type Environment struct {
 	Now    func() time.Time
 	Random io.Reader
@@ -37,6 +41,9 @@ type Manager struct {
 	now    func() time.Time
 	random io.Reader
 	log    *slog.Logger
+
+	badSignature notice
+	oldForm      sync.Once
 }
 
 // ErrUnsupported: an option that this version cannot honour. Nothing is stored
@@ -77,7 +84,7 @@ func New(o Options, store stores.Store, env Environment) (*Manager, error) {
 		m.random = rand.Reader
 	}
 	if m.log == nil {
-		m.log = slog.New(slog.DiscardHandler)
+		m.log = slog.Default()
 	}
 	return m, nil
 }
@@ -127,6 +134,7 @@ func (m *Manager) idFromHeader(header string) string {
 	} else {
 		payload, _, err := beakerfmt.Verify(m.secrets, coded)
 		if err != nil {
+			m.warnOfSignature()
 			return ""
 		}
 		id = payload
@@ -135,6 +143,13 @@ func (m *Manager) idFromHeader(header string) string {
 		return ""
 	}
 	return id
+}
+
+func (m *Manager) warnOfSignature() {
+	if n, ok := m.badSignature.due(m.now()); ok {
+		m.log.Warn("session cookies with a signature of another secret: their users are not logged in here; is the secret that of the Python application?",
+			"cookie", m.opts.Key, "count", n)
+	}
 }
 
 func (m *Manager) newID() (string, error) {

@@ -79,6 +79,18 @@ func (o *SessionObject) Persist(ctx context.Context) error {
 	return nil
 }
 
+// Pending reports whether Save, Delete or the like was called after the last
+// Persist, so that something is lost if there is no other one.
+func (o *SessionObject) Pending() bool {
+	s := o.current()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used && s.pending
+}
+
 // SetCookie returns the text of the Set-Cookie header that the response needs,
 // and whether it needs one. Call it after Persist. The text begins with a space,
 // as Beaker's does.

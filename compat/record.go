@@ -72,6 +72,11 @@ func (m *Manager) fetch(ctx context.Context, id string) (record, error) {
 	case m.timedOut(values):
 		return record{state: expired}, nil
 	}
+	if b.text == nil && m.opts.Peer.IsAuto() {
+		m.oldForm.Do(func() {
+			m.log.WarnContext(ctx, "there are sessions of Beaker 1.11 or older here, and the peer is auto: sessions that are begun in Go are written in the form of 1.12 and later, which an older Beaker cannot read; set the peer, for example to beaker-1.11/python2")
+		})
+	}
 	return record{values: values, base: b}, nil
 }
 
@@ -163,7 +168,7 @@ func (b *base) values() (*pyvalue.Dict, error) {
 		d, _, err := beakerfmt.DecodeValue(b.text, beakerfmt.Limits{})
 		return d, err
 	}
-	v, err := pickle.Decode(b.dump, pickle.Limits{})
+	v, err := pickle.Decode(b.dump, pickle.OwnLimits())
 	if err != nil {
 		return nil, err
 	}

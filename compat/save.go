@@ -34,6 +34,7 @@ func (s *Session) Persist(ctx context.Context) error {
 	if err := s.removeObsolete(ctx); err != nil {
 		return fmt.Errorf("compat: persist: %w", err)
 	}
+	s.pending = false
 	return nil
 }
 

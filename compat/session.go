@@ -28,6 +28,7 @@ type Session struct {
 	deleted     bool
 	ended       bool // the record was removed by somebody else
 	closed      bool // the request is over
+	pending     bool // something was to be written after the last Persist
 	invalidated bool
 	isNew       bool
 
@@ -219,21 +220,23 @@ func (s *Session) Len() int {
 }
 
 // Set gives a key a value: a pyvalue.Value, or anything that pyvalue.FromGo
-// converts. It is written by Save. The error is FromGo's. For a peer on Python 2,
-// which has no time zones of its own, a time.Time becomes a naive datetime in UTC.
+// converts. It is written by Save. The error is FromGo's. Unless the peer is known
+// to be a Python 3, a time.Time becomes a naive datetime in UTC, which every Python
+// reads; pyvalue.NewDatetime makes an aware one.
 func (s *Session) Set(key string, value any) error {
-	if t, ok := value.(time.Time); ok && s.m.opts.Peer.Python == 2 {
-		value = pyvalue.NaiveTime{Time: t.UTC()}
+	convert := pyvalue.FromGoNaive
+	if s.m.opts.Peer.Python == 3 {
+		convert = pyvalue.FromGo
 	}
-	v, err := pyvalue.FromGo(value)
+	v, err := convert(value)
 	if err != nil {
-		return fmt.Errorf("compat: set: %w", err)
+		return fmt.Errorf("compat: set %q: %w", key, err)
 	}
 	if !pyvalue.ValidText(key) {
 		return fmt.Errorf("compat: set: the key is not UTF-8: %w", pyvalue.ErrNotConvertible)
 	}
 	defer s.enter()()
-	s.remember()
+	s.changing()
 	s.values.SetStr(key, v)
 	return nil
 }
@@ -241,14 +244,14 @@ func (s *Session) Set(key string, value any) error {
 // Remove removes a key and reports whether it was there (Python: del session[key]).
 func (s *Session) Remove(key string) bool {
 	defer s.enter()()
-	s.remember()
+	s.changing()
 	return s.values.DeleteStr(key)
 }
 
 // Pop removes a key and returns its value.
 func (s *Session) Pop(key string) (pyvalue.Value, bool) {
 	defer s.enter()()
-	s.remember()
+	s.changing()
 	v, ok := s.values.GetStr(key)
 	s.values.DeleteStr(key)
 	return v, ok
@@ -261,7 +264,7 @@ func (s *Session) Clear() {
 }
 
 func (s *Session) clear() {
-	s.remember()
+	s.changing()
 	s.values = &pyvalue.Dict{}
 	s.configure()
 }
@@ -294,7 +297,7 @@ func (s *Session) Revert() error {
 func (s *Session) Save() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dirty = true
+	s.dirty, s.pending = true, true
 }
 
 // Dirty reports whether Save or Delete was called.
@@ -311,7 +314,7 @@ func (s *Session) Delete() {
 	defer s.enter()()
 	s.cookie.freeze(s.cookieAttributes(), s.id, s.m.now())
 	s.clear()
-	s.deleted, s.dirty = true, true
+	s.deleted, s.dirty, s.pending = true, true, true
 }
 
 // Invalidate gives this session up for a new, empty one with an id of its own,
@@ -319,6 +322,7 @@ func (s *Session) Delete() {
 // of the source of randomness.
 func (s *Session) Invalidate() error {
 	defer s.enter()()
+	s.pending = true
 	s.discard(s.stored, false)
 	return s.invalidate()
 }
@@ -331,6 +335,7 @@ func (s *Session) RegenerateID() error {
 	if err != nil {
 		return err
 	}
+	s.pending = true
 	s.discard(s.stored, false)
 	s.id = id
 	s.cookie.ready, s.cookie.send = true, true
@@ -454,6 +459,12 @@ func (s *Session) remember() {
 	if s.stored != "" {
 		_ = s.base.remember(s.values)
 	}
+}
+
+// changing is called before a verb changes the values.
+func (s *Session) changing() {
+	s.remember()
+	s.pending = s.pending || s.m.opts.Auto || s.dirty
 }
 
 // canChange reports whether a value, or something in it, can be changed in place.

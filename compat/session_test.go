@@ -629,3 +629,54 @@ func TestNoRandomness(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("dry") }
+
+// What would look like users who are logged out for no reason is in the log,
+// without anything that is theirs.
+func TestLog(t *testing.T) {
+	s := newSite(t)
+	s.login()
+	id, cookie := s.id(), s.cookie
+	s.open(func(o *compat.Options) { o.Secret = "other" })
+	for range 3 {
+		_, err := s.manager.Open(s.header()).Session(ctx())
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, strings.Count(s.log.String(), "another secret"), "once a minute is enough")
+	s.now = s.now.Add(time.Minute)
+	_, err := s.manager.Open(s.header()).Session(ctx())
+	require.NoError(t, err)
+	require.Contains(t, s.log.String(), "count=3")
+	require.NotContains(t, s.log.String(), id)
+	require.NotContains(t, s.log.String(), cookie[:40])
+
+	for _, peer := range []compat.Peer{{}, {Major: 1, Minor: 11}} {
+		s := newSite(t, func(o *compat.Options) { o.Peer = peer })
+		s.login()
+		require.NoError(t, s.store.Put(ctx(), s.id(), s.record(s.id()))) // as a dict
+		for range 2 {
+			s.request(func(x *compat.Session) { require.False(t, x.IsNew()) })
+		}
+		require.Equal(t, peer.IsAuto(), strings.Count(s.log.String(), "set the peer") == 1)
+	}
+}
+
+func TestPending(t *testing.T) {
+	s := newSite(t)
+	o := s.manager.Open("")
+	require.False(t, o.Pending())
+	x, err := o.Session(ctx())
+	require.NoError(t, err)
+	for name, do := range map[string]func(){
+		"set and save": func() { _ = x.Set("a", 1); x.Save() },
+		"set, saved":   func() { _ = x.Set("a", 2) },
+		"invalidate":   func() { _ = x.Invalidate() },
+		"regenerate":   func() { _ = x.RegenerateID() },
+		"delete":       x.Delete,
+	} {
+		x.Save()
+		require.NoError(t, o.Persist(ctx()))
+		require.False(t, o.Pending(), name)
+		do()
+		require.True(t, o.Pending(), name)
+	}
+}

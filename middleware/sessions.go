@@ -61,6 +61,10 @@ func (s *Sessions) Wrap(next http.Handler) http.Handler {
 		defer s.close(r, session)
 		next.ServeHTTP(sw, r)
 		sw.commit()
+		if !sw.failed && session.Pending() {
+			s.opts.Logger.ErrorContext(r.Context(), "session was changed after the response had begun: the change is lost; save before the first byte is written",
+				"method", r.Method, "path", r.URL.Path)
+		}
 	})
 }
 

@@ -129,15 +129,26 @@ func TestCommitBeforeTheFirstByte(t *testing.T) {
 	}
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
-			srv, client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			var log bytes.Buffer
+			o := middleware.SessionsOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+			done := make(chan struct{})
+			h := func(w http.ResponseWriter, r *http.Request) {
 				if _, err := count(r); err != nil {
 					t.Error(err)
 				}
 				way(w)
 				s, _ := middleware.Session(r)
 				_ = s.Set("late", true) // too late, as in Beaker
-			})
-			res, _ := get(t, client, srv.URL)
+			}
+			sessions := middleware.NewSessions(newManager(t, memstore.New()), o).Wrap(http.HandlerFunc(h))
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(done)
+				sessions.ServeHTTP(w, r)
+			}))
+			t.Cleanup(srv.Close)
+			res, _ := get(t, srv.Client(), srv.URL)
+			<-done
+			require.Equal(t, name != "nothing at all", strings.Contains(log.String(), "after the response had begun"))
 			require.Len(t, res.Header["Set-Cookie"], 1)
 			require.True(t, strings.HasPrefix(res.Header["Set-Cookie"][0], "beaker.session.id="))
 		})

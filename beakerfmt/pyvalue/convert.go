@@ -14,7 +14,7 @@ import (
 // Causes of errors of [FromGo] and [ToGo].
 var (
 	ErrNotConvertible = errors.New("no such value in Python")
-	ErrTooLarge       = errors.New("too deep, circular or too many values")
+	ErrTooLarge       = errors.New("too deep, too large or circular")
 )
 
 // Bounds of a conversion: a value that refers to itself meets the first, one
@@ -22,6 +22,7 @@ var (
 const (
 	convertDepth = 1000
 	convertNodes = 1 << 20
+	convertBytes = 256 << 20
 )
 
 // FromGo returns the natural Python value of a Go value:
@@ -44,16 +45,34 @@ const (
 // Types derived from these count as them. Anything else is
 // [ErrNotConvertible]; what is circular, deeper than 1000 or has more than 2^20
 // parts is [ErrTooLarge].
-func FromGo(v any) (Value, error) {
-	c := &conversion{nodes: convertNodes}
+func FromGo(v any) (Value, error) { return (&conversion{nodes: convertNodes}).run(v) }
+
+// FromGoNaive is FromGo for a Python that may be a 2, which has no
+// datetime.timezone: a time.Time becomes a naive datetime in UTC, at any depth.
+func FromGoNaive(v any) (Value, error) {
+	return (&conversion{nodes: convertNodes, naive: true}).run(v)
+}
+
+type conversion struct {
+	nodes int
+	naive bool // FromGo makes naive datetimes
+	bytes int  // of texts and ints that ToGo may still read or copy
+}
+
+func (c *conversion) read(n int) error {
+	if c.bytes -= n; c.bytes < 0 {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+func (c *conversion) run(v any) (Value, error) {
 	out, err := c.fromGo(v, convertDepth)
 	if err != nil {
 		return nil, fmt.Errorf("pyvalue: from go: %w", err)
 	}
 	return out, nil
 }
-
-type conversion struct{ nodes int }
 
 func (c *conversion) enter(depth int) error {
 	c.nodes--
@@ -85,6 +104,9 @@ func (c *conversion) fromGo(v any, depth int) (Value, error) {
 		}
 		return NewBigInt(v), nil
 	case time.Time:
+		if c.naive {
+			return orError(NewNaiveDatetime(v.UTC()))
+		}
 		return orError(NewDatetime(v))
 	case NaiveTime:
 		return orError(NewNaiveDatetime(v.Time))
@@ -226,10 +248,10 @@ func compareKeys(a, b Value) int {
 //
 // What Go has no word for stays the [Value] that it is: other objects, classes,
 // text with lone surrogates, and as a key of a map what Go cannot compare by
-// value. What is circular, deeper than 1000 or has more than 2^20 parts is
-// [ErrTooLarge].
+// value. What is circular, deeper than 1000, or has more than 2^20 parts or
+// 256 MiB of text (shared parts count each time) is [ErrTooLarge].
 func ToGo(v Value) (any, error) {
-	c := &conversion{nodes: convertNodes}
+	c := &conversion{nodes: convertNodes, bytes: convertBytes}
 	out, err := c.toGo(v, convertDepth)
 	if err != nil {
 		return nil, fmt.Errorf("pyvalue: to go: %w", err)
@@ -254,6 +276,18 @@ func (c *conversion) toGo(v Value, depth int) (any, error) {
 		return c.toMap(v, depth)
 	case *Object:
 		return c.toKnown(v, depth)
+	}
+	return c.toScalar(v)
+}
+
+// toScalar converts what has no parts.
+func (c *conversion) toScalar(v Value) (any, error) {
+	n := textLen(v)
+	if b, ok := v.(*ByteArray); ok {
+		n = len(b.Data)
+	}
+	if err := c.read(n); err != nil {
+		return nil, err
 	}
 	return toScalar(v), nil
 }
@@ -289,6 +323,9 @@ func toScalar(v Value) any {
 }
 
 func (c *conversion) toKnown(o *Object, depth int) (any, error) {
+	if err := c.read(64 * o.Weight()); err != nil {
+		return nil, err
+	}
 	if t, naive, ok := AsTime(o); ok {
 		if naive {
 			return NaiveTime{t}, nil
@@ -347,7 +384,10 @@ func (c *conversion) toMap(d *Dict, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := toKey(k)
+		key, err := c.toKey(k)
+		if err != nil {
+			return nil, err
+		}
 		if s, ok := key.(string); ok {
 			texts[s] = g
 			continue
@@ -364,11 +404,11 @@ func (c *conversion) toMap(d *Dict, depth int) (any, error) {
 }
 
 // toKey is what stands for a key in a Go map: something comparable.
-func toKey(k Value) any {
-	switch key := toScalar(k).(type) {
+func (c *conversion) toKey(k Value) (any, error) {
+	key, err := c.toScalar(k)
+	switch key.(type) {
 	case []byte, *big.Int:
-		return k
-	default:
-		return key
+		return k, err
 	}
+	return key, err
 }
