@@ -19,8 +19,9 @@ type cookieState struct {
 
 // cookieAttrs are the attributes that a handler set for this session alone.
 type cookieAttrs struct {
-	// domain is the last one that was set. It outlives an invalidate, as in
-	// Beaker: without it the browser would keep the old cookie beside the new one.
+	// domain is the last one with which a cookie was due. It outlives an
+	// invalidate, as in Beaker: without it the browser would keep the old cookie
+	// beside the new one.
 	domain           string
 	secure, httpOnly *bool
 	sameSite         *string
@@ -128,14 +129,7 @@ func (s *Session) Path() string {
 
 // SetDomain sets the cookie domain of this session and sends the cookie again.
 // Save keeps it. Control characters and semicolons are an error.
-func (s *Session) SetDomain(domain string) error {
-	if err := s.setAttribute(keyDomain, domain); err != nil || domain == "" {
-		return err
-	}
-	defer s.enter()()
-	s.cookie.attrs.domain = domain
-	return nil
-}
+func (s *Session) SetDomain(domain string) error { return s.setAttribute(keyDomain, domain) }
 
 // SetPath sets the cookie path of this session and sends the cookie again.
 // Save keeps it. Control characters and semicolons are an error.
@@ -148,8 +142,16 @@ func (s *Session) setAttribute(key, v string) error {
 	defer s.enter()()
 	s.changing()
 	s.values.SetStr(key, pyvalue.Str(v))
-	s.cookie.ready, s.cookie.send = true, true
+	s.dueCookie()
 	return nil
+}
+
+// dueCookie has the cookie sent (Beaker: Session._update_cookie_out).
+func (s *Session) dueCookie() {
+	s.cookie.ready, s.cookie.send = true, true
+	if d := s.text(keyDomain, s.m.opts.CookieDomain); d != "" {
+		s.cookie.attrs.domain = d
+	}
 }
 
 // SetSecure sets the Secure attribute of this session's cookie, if one goes out.

@@ -338,7 +338,7 @@ func (s *Session) RegenerateID() error {
 	s.pending = true
 	s.discard(s.stored, false)
 	s.id = id
-	s.cookie.ready, s.cookie.send = true, true
+	s.dueCookie()
 	return nil
 }
 
@@ -413,14 +413,15 @@ func (s *Session) close() error {
 }
 
 // Reload reads the session again and forgets unsaved changes (Beaker:
-// Session.load). A session that has gone meanwhile becomes a new one.
+// Session.load). A session that has gone meanwhile becomes a new one. One that
+// was marked by Save stays marked.
 func (s *Session) Reload(ctx context.Context) error {
 	defer s.enter()()
 	if s.stored == "" {
 		return nil
 	}
 	id, regenerated := s.id, s.id != s.stored
-	s.deleted, s.dirty, s.ended = false, false, false
+	s.deleted, s.ended = false, false
 	s.cookie = cookieState{ready: regenerated, attrs: s.cookie.attrs}
 	if err := s.start(s.lockedContext(ctx), s.stored); err != nil {
 		return err
