@@ -71,7 +71,7 @@ type machine struct {
 	fence int   // the last of marks: nothing below it can be popped
 	high  int   // stack[:high] may hold values that were popped
 	memo  []pyvalue.Value
-	memoN int
+	memoN int                      // entries in memo and far; each is in one of them
 	far   map[uint32]pyvalue.Value // memo entries too far off for a slice
 
 	arena   pyvalue.Arena
@@ -79,8 +79,8 @@ type machine struct {
 	nodes   int            // values made so far
 	open    int            // of them, containers that can change after they were made
 	closed  int            // and those that cannot
-	keyWork int
-	copied  int // bytes that calls in the pickle had copied
+	keyWork int64          // bytes of long keys that were looked up
+	copied  int64          // bytes that calls in the pickle had read or copied
 }
 
 // bytesPerText is how much of a session's pickle there is to each text in it,
@@ -90,7 +90,7 @@ const bytesPerText = 12
 // Room that a machine may keep between two pickles, in values.
 const (
 	keepStack = 4096
-	memoGap   = 64 // a memo slice may have gaps up to this
+	memoGap   = 64 // a memo slice may be this much longer than twice its entries
 )
 
 func (m *machine) release() {
@@ -322,32 +322,29 @@ func (m *machine) put(key uint32) error {
 		return errUnderflow
 	}
 	v := m.stack[len(m.stack)-1]
-	if int(key) < len(m.memo) && m.memo[key] != nil {
+	if int64(key) < int64(len(m.memo)) && m.memo[key] != nil {
 		m.memo[key] = v
+		return nil
+	}
+	if m.far != nil && m.far[key] != nil {
+		m.far[key] = v
 		return nil
 	}
 	if m.memoN >= m.lim.MaxMemo {
 		return limit("too many memo entries")
 	}
-	if int64(key) > int64(len(m.memo)+memoGap) {
-		return m.putFar(key, v)
+	m.memoN++
+	if int64(key) > 2*int64(m.memoN)+memoGap {
+		if m.far == nil {
+			m.far = map[uint32]pyvalue.Value{}
+		}
+		m.far[key] = v
+		return nil
 	}
 	for int(key) >= len(m.memo) {
 		m.memo = append(m.memo, nil)
 	}
 	m.memo[key] = v
-	m.memoN++
-	return nil
-}
-
-func (m *machine) putFar(key uint32, v pyvalue.Value) error {
-	if m.far == nil {
-		m.far = map[uint32]pyvalue.Value{}
-	}
-	if _, known := m.far[key]; !known {
-		m.memoN++
-	}
-	m.far[key] = v
 	return nil
 }
 

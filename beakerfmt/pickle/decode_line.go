@@ -127,9 +127,6 @@ func (m *machine) floatLine(s string) error {
 	return nil
 }
 
-// quietNaN is the NaN of Python's float("nan"); Go's has another bit pattern.
-const quietNaN = 0x7ff8000000000000
-
 // parseFloat reads what Python's float() reads and repr() writes, less the
 // blanks and underscores that float() allows.
 func parseFloat(s string) (float64, bool) {
@@ -137,9 +134,9 @@ func parseFloat(s string) (float64, bool) {
 	case len(s)-len(bare) > 1 || strings.ContainsAny(bare, "xp_"):
 		return 0, false
 	case bare == "nan" && strings.HasPrefix(s, "-"):
-		return math.Float64frombits(quietNaN | 1<<63), true
+		return math.Copysign(pyvalue.NaN(), -1), true
 	case bare == "nan":
-		return math.Float64frombits(quietNaN), true
+		return pyvalue.NaN(), true
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil

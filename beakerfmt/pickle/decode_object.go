@@ -112,7 +112,7 @@ func (m *machine) key(v pyvalue.Value) error {
 		return syntax("key or member of a type that cannot be hashed")
 	}
 	if n > longKey {
-		if m.keyWork += n; m.keyWork > maxKeyWork {
+		if m.keyWork += int64(n); m.keyWork > keyWorkFactor*int64(m.lim.MaxBytes) {
 			return limit("too many long keys")
 		}
 	}
@@ -143,7 +143,7 @@ func (m *machine) setItems() error {
 		return err
 	}
 	target, err := m.under(0)
-	if err != nil {
+	if err != nil || len(items) == 0 { // Python minds nothing then
 		return err
 	}
 	return m.setItemsOf(target, items)
@@ -179,7 +179,7 @@ func (m *machine) appends() error {
 		return err
 	}
 	target, err := m.under(0)
-	if err != nil {
+	if err != nil || len(items) == 0 {
 		return err
 	}
 	return appendTo(target, items)
@@ -203,7 +203,7 @@ func (m *machine) addItems() error {
 		return err
 	}
 	target, err := m.under(0)
-	if err != nil {
+	if err != nil || len(items) == 0 {
 		return err
 	}
 	switch t := target.(type) {
@@ -553,9 +553,15 @@ func latin1Args(args []pyvalue.Value) (string, bool) {
 	if len(args) != 2 {
 		return "", false
 	}
+	encoding := ""
+	switch v := args[1].(type) {
+	case pyvalue.Str:
+		encoding = string(v)
+	case pyvalue.Py2Str:
+		encoding = string(v)
+	}
 	s, ok := args[0].(pyvalue.Str)
-	encoding, ok2 := nameText(args[1])
-	return string(s), ok && ok2 && (encoding == "latin1" || encoding == "latin-1")
+	return string(s), ok && (encoding == "latin1" || encoding == "latin-1")
 }
 
 func isPy2Str(v pyvalue.Value) bool {
@@ -565,11 +571,11 @@ func isPy2Str(v pyvalue.Value) bool {
 
 // latin1 encodes s; the result is nil if Latin-1 does not have all of it.
 func (m *machine) latin1(s string) (pyvalue.Value, error) {
-	if pyvalue.IsASCII(s) {
-		return m.arena.Bytes(s), nil
-	}
 	if err := m.copying(len(s)); err != nil {
 		return nil, err
+	}
+	if pyvalue.IsASCII(s) {
+		return m.arena.Bytes(s), nil
 	}
 	out := make([]byte, 0, len(s))
 	for _, r := range s {
@@ -581,11 +587,11 @@ func (m *machine) latin1(s string) (pyvalue.Value, error) {
 	return m.arena.Bytes(string(out)), nil
 }
 
-// copying counts bytes that a call in the pickle has us copy: a few bytes of
-// input can repeat such a call on the same long text.
+// copying counts bytes that a call in the pickle has us read and copy: a few
+// bytes of input can repeat such a call on the same long text.
 func (m *machine) copying(n int) error {
-	if m.copied += n; m.copied > m.lim.MaxBytes {
-		return limit("too many bytes made by calls")
+	if m.copied += int64(n); m.copied > copyFactor*int64(m.lim.MaxBytes) {
+		return limit("too many bytes read by calls")
 	}
 	return nil
 }

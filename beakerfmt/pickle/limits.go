@@ -1,5 +1,7 @@
 package pickle
 
+import "math"
+
 // Limits bounds what a pickle may make [Decode] do. A field that is zero or
 // less means the default, so the zero Limits is safe for input that anybody
 // sent.
@@ -35,12 +37,31 @@ func (l Limits) resolved() Limits {
 	return l
 }
 
+// OwnLimits is for pickles that [Append] wrote and nobody else could change
+// since, such as a copy kept in memory: with them [Decode] reads whatever Append
+// wrote. The zero Limits may refuse it, for some protocols need more opcodes,
+// memo entries and bytes for a value than the one that it came in.
+func OwnLimits() Limits {
+	return Limits{
+		MaxBytes:   math.MaxInt32,
+		MaxDepth:   depthFactor * maxAppendDepth,
+		MaxNodes:   math.MaxInt32,
+		MaxMemo:    math.MaxInt32,
+		MaxIntBits: math.MaxInt32,
+	}
+}
+
+// depthFactor is how many levels of values there are at most to each level
+// that Append writes: NEWOBJ_EX needs most in protocols that do not have it.
+const depthFactor = 8
+
 // Work that a few bytes of input can ask for again and again by referring to
 // one long text is counted in bytes and bounded by these.
 const (
-	maxKeyWork = 256 << 20 // bytes of long keys looked up in dicts and sets
-	longKey    = 64        // keys up to this many bytes are not counted
-	maxName    = 4096      // length of a module's or a class's name in bytes
+	keyWorkFactor = 4    // times MaxBytes: bytes of long keys looked up in dicts and sets
+	copyFactor    = 2    // times MaxBytes: bytes read by calls that make bytes
+	longKey       = 64   // keys up to this many bytes are not counted
+	maxName       = 4096 // length of a module's or a class's name in bytes
 )
 
 // maxDigits is how many decimal digits an integer of that many bits may have.

@@ -154,7 +154,7 @@ func (d *decoder) word() (pyvalue.Value, error) {
 	case d.skip("false"):
 		return pyvalue.Bool(false), nil
 	case d.skip("NaN"):
-		return pyvalue.Float(math.NaN()), nil
+		return pyvalue.Float(pyvalue.NaN()), nil
 	case d.skip("Infinity"):
 		return pyvalue.Float(math.Inf(1)), nil
 	case d.skip("-Infinity"):

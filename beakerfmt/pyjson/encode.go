@@ -18,6 +18,7 @@ const (
 	appendBytes   = 64 << 20
 	appendNodes   = 1 << 20
 	appendIntBits = 332200 // 100000 digits
+	appendWork    = 4 << 20
 )
 
 // UnsupportedError names the part of a value that json.dumps does not write.
@@ -54,7 +55,7 @@ func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
 // it. A value that contains itself is [ErrCircular]; one deeper than 1000,
 // of more than 2^20 parts or longer than 64 MiB is [ErrLimit]. On an error dst is returned as it was.
 func Append(dst []byte, v pyvalue.Value) ([]byte, error) {
-	e := &encoder{buf: dst, limit: len(dst) + appendBytes, nodes: appendNodes}
+	e := &encoder{buf: dst, limit: len(dst) + appendBytes, nodes: appendNodes, work: appendWork}
 	if err := e.value(v); err != nil {
 		return dst, err
 	}
@@ -72,6 +73,7 @@ type encoder struct {
 	buf   []byte
 	limit int
 	nodes int
+	work  int // as Object.Weight counts it
 	path  []step
 }
 
@@ -104,13 +106,24 @@ func (e *encoder) value(v pyvalue.Value) error {
 		return e.list(v, v.Items)
 	case *pyvalue.Tuple:
 		return e.list(v, v.Items)
+	case *pyvalue.Dict:
+		return e.dict(v, v)
+	case *pyvalue.Object:
+		return e.object(v)
 	default:
-		if d, ok := pyvalue.AsDict(v); ok {
-			return e.dict(v, d)
-		}
 		return e.unsupported(v, false)
 	}
 	return nil
+}
+
+func (e *encoder) object(o *pyvalue.Object) error {
+	if e.work -= o.Weight(); e.work < 0 {
+		return e.tooMuch("too many values in objects")
+	}
+	if d, ok := pyvalue.AsDict(o); ok {
+		return e.dict(o, d)
+	}
+	return e.unsupported(o, false)
 }
 
 func (e *encoder) unsupported(v pyvalue.Value, key bool) error {

@@ -89,3 +89,6 @@ func grown(last, first int) int {
 // and one length are equal, so an encoder that has met a long string before
 // need not read it again to know it. For the empty string it is meaningless.
 func TextAddress(s string) *byte { return unsafe.StringData(s) }
+
+// address returns where v, which is a pointer, points.
+func address(v Value) int64 { return int64(uintptr((*words)(unsafe.Pointer(&v)).data)) }

@@ -2,8 +2,7 @@ package pyvalue
 
 import (
 	"iter"
-	"math"
-	"math/big"
+	"maps"
 	"slices"
 )
 
@@ -17,10 +16,10 @@ type Entry struct{ Key, Value Value }
 // so are an ASCII str of Python 2 and the same unicode.
 type Dict struct {
 	entries []Entry
-	index   map[scalar]int // position by key, for more than indexFrom entries
+	index   map[scalar]int // position by key, for many entries or costly keys
 }
 
-// Below this many entries a scan is faster than a map.
+// Up to this many entries of short keys a scan is faster than a map.
 const indexFrom = 32
 
 // NewDict returns a dict with the given entries; of equal keys the last wins.
@@ -53,7 +52,8 @@ func (d *Dict) Entries() []Entry { return d.entries }
 
 // Get returns the value of a key.
 func (d *Dict) Get(key Value) (Value, bool) {
-	if i := d.find(key); i >= 0 {
+	s, ok := scalarOf(key)
+	if i := d.find(key, s, ok); i >= 0 {
 		return d.entries[i].Value, true
 	}
 	return nil, false
@@ -69,40 +69,50 @@ func (d *Dict) GetStr(key string) (Value, bool) {
 }
 
 // Set gives key a value. As in Python, a key that is there already keeps its
-// place and its own type. A tuple or another nested key is compared with every
-// other nested key of the dict.
+// place and its own type. An object, or a tuple or frozenset that is long or has
+// an object in it, is compared with every key of the dict.
 func (d *Dict) Set(key, value Value) {
-	if i := d.find(key); i >= 0 {
+	s, ok := scalarOf(key)
+	if i := d.find(key, s, ok); i >= 0 {
 		d.entries[i].Value = value
 		return
 	}
-	d.push(key, value)
+	d.push(Entry{key, value}, s, ok)
 }
 
 // SetStr gives the key with this text a value; a new key is a [Str].
 func (d *Dict) SetStr(key string, value Value) { d.Set(Str(key), value) }
 
-// Put is Set for decoders of foreign input: it takes a nested key for a new
-// one without comparing it with others, so its cost does not grow with the
-// dict. Python never writes a key twice.
+// Put is Set for decoders of foreign input: objects, and what is long or has
+// objects in it, it tells apart by their identity only, so that its cost does
+// not grow with the dict. Of keys that are equal nevertheless [Dict.Get] finds
+// the last.
 func (d *Dict) Put(key, value Value) {
-	if s, ok := scalarOf(key); ok {
+	if text, ok := key.(Str); ok && d.index == nil && len(d.entries) < indexFrom && len(text) <= shortKey {
+		d.putShort(text, Entry{key, value})
+		return
+	}
+	s, ok := scalarOf(key)
+	if ok {
 		if i := d.findScalar(s); i >= 0 {
 			d.entries[i].Value = value
 			return
 		}
 	}
-	d.push(key, value)
+	d.push(Entry{key, value}, s, ok)
 }
 
 // Delete removes a key and reports whether it was there.
 func (d *Dict) Delete(key Value) bool {
-	i := d.find(key)
+	s, ok := scalarOf(key)
+	i := d.find(key, s, ok)
 	if i < 0 {
 		return false
 	}
 	d.entries = slices.Delete(d.entries, i, i+1)
-	d.reindex()
+	if d.index != nil {
+		d.reindex()
+	}
 	return true
 }
 
@@ -117,28 +127,32 @@ func (d *Dict) Grow(n int) { d.entries = slices.Grow(d.entries, n) }
 
 // Clone returns a dict with the same entries; the values are shared.
 func (d *Dict) Clone() *Dict {
-	c := &Dict{entries: slices.Clone(d.entries)}
-	c.reindex()
-	return c
+	return &Dict{entries: slices.Clone(d.entries), index: maps.Clone(d.index)}
 }
 
-func (d *Dict) push(key, value Value) {
-	d.entries = append(d.entries, Entry{key, value})
-	switch {
-	case d.index != nil:
-		if s, ok := scalarOf(key); ok {
-			d.index[s] = len(d.entries) - 1
-		}
-	case len(d.entries) > indexFrom:
+// putShort is Put for the common case: a short text in a dict without index.
+func (d *Dict) putShort(text Str, e Entry) {
+	if i := d.findScalar(scalar{kind: 's', text: string(text)}); i >= 0 {
+		d.entries[i].Value = e.Value
+		return
+	}
+	d.entries = append(d.entries, e)
+}
+
+// push adds an entry whose key is not there. s is the scalar of the key.
+func (d *Dict) push(e Entry, s scalar, ok bool) {
+	d.entries = append(d.entries, e)
+	if d.index == nil && len(d.entries) <= indexFrom && !s.costly() {
+		return
+	}
+	if d.index == nil {
 		d.reindex()
+	} else if ok {
+		d.index[s] = len(d.entries) - 1
 	}
 }
 
 func (d *Dict) reindex() {
-	d.index = nil
-	if len(d.entries) <= indexFrom {
-		return
-	}
 	d.index = make(map[scalar]int, cap(d.entries)) // decoders make the room at once
 	for i, e := range d.entries {
 		if s, ok := scalarOf(e.Key); ok {
@@ -147,15 +161,15 @@ func (d *Dict) reindex() {
 	}
 }
 
-func (d *Dict) find(key Value) int {
-	if s, ok := scalarOf(key); ok {
-		return d.findScalar(s)
-	}
-	for i, e := range d.entries {
-		if e.Key == key {
+// find returns the place of a key, whose scalar is s, or -1.
+func (d *Dict) find(key Value, s scalar, ok bool) int {
+	if ok {
+		if i := d.findScalar(s); i >= 0 || s.kind != byIdentity {
 			return i
 		}
-		if _, ok := scalarOf(e.Key); !ok && Equal(e.Key, key) {
+	}
+	for i := len(d.entries) - 1; i >= 0; i-- {
+		if Equal(d.entries[i].Key, key) {
 			return i
 		}
 	}
@@ -181,53 +195,6 @@ func (d *Dict) findScalar(s scalar) int {
 		}
 	}
 	return -1
-}
-
-// scalar is a key that can be compared without looking into it; keys that are
-// equal in Python give equal scalars.
-type scalar struct {
-	kind byte
-	num  int64
-	text string
-}
-
-func scalarOf(v Value) (scalar, bool) {
-	switch v := v.(type) {
-	case Str:
-		return scalar{kind: 's', text: string(v)}, true
-	case Py2Str:
-		if IsASCII(string(v)) {
-			return scalar{kind: 's', text: string(v)}, true
-		}
-		return scalar{kind: '2', text: string(v)}, true
-	case Bytes:
-		return scalar{kind: 'b', text: string(v)}, true
-	case *Int:
-		if n, ok := v.Int64(); ok {
-			return scalar{kind: 'i', num: n}, true
-		}
-		return scalar{kind: 'I', num: int64(v.Sign()), text: string(v.big.Bytes())}, true
-	case Bool:
-		if v {
-			return scalar{kind: 'i', num: 1}, true
-		}
-		return scalar{kind: 'i'}, true
-	case Float:
-		f := float64(v)
-		switch {
-		case f != f:
-			return scalar{}, false // NaN is never a key that is found
-		case f != math.Trunc(f) || math.IsInf(f, 0):
-			return scalar{kind: 'f', num: int64(math.Float64bits(f))}, true
-		case f >= -1<<63 && f < 1<<63:
-			return scalar{kind: 'i', num: int64(f)}, true
-		}
-		n, _ := big.NewFloat(f).Int(nil)
-		return scalar{kind: 'I', num: int64(n.Sign()), text: string(n.Bytes())}, true
-	case None:
-		return scalar{kind: 'n'}, true
-	}
-	return scalar{}, false
 }
 
 // Set is Python's set. The zero Set is empty and ready for use.
@@ -257,7 +224,10 @@ type members struct{ dict Dict }
 func (m *members) Len() int { return m.dict.Len() }
 
 // Has reports whether v is a member.
-func (m *members) Has(v Value) bool { return m.dict.find(v) >= 0 }
+func (m *members) Has(v Value) bool {
+	_, ok := m.dict.Get(v)
+	return ok
+}
 
 // Add adds a member.
 func (m *members) Add(v Value) { m.dict.Set(v, None{}) }

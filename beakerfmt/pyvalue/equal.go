@@ -14,13 +14,23 @@ func Same(a, b Value) bool {
 }
 
 // comparison walks two values side by side. It keeps its own stack, so depth
-// is no danger to it, and meets each pair of objects once, so neither cycles
-// nor shared parts are.
+// is no danger to it. What it was once told to compare counts as equal from
+// then on (if it is not, the answer is false anyway), and so does what is equal
+// to either: there are no more comparisons than objects, so neither cycles nor
+// shared parts are a danger.
 type comparison struct {
 	todo          [][2]Value
-	seen          map[[2]Value]bool
+	equals        map[any]any     // a forest: what has one root is equal
 	forward, back map[Value]Value // what stands for what; nil if sharing does not matter
 }
+
+// textRef stands for a long text in the forest.
+type textRef struct {
+	at  *byte
+	len int
+}
+
+const longText = 256
 
 func (c *comparison) run(a, b Value) bool {
 	c.push(a, b)
@@ -57,14 +67,45 @@ func (c *comparison) pair(a, b Value) (ok, known bool) {
 		c.forward[a], c.back[b] = b, a
 		return true, false
 	}
-	if a == b || c.seen[[2]Value{a, b}] {
-		return true, true
+	return true, c.join(a, b)
+}
+
+// join notes that a and b are equal, and reports whether that was known.
+func (c *comparison) join(a, b any) (known bool) {
+	a, b = c.root(a), c.root(b)
+	if a == b {
+		return true
 	}
-	if c.seen == nil {
-		c.seen = map[[2]Value]bool{}
+	if c.equals == nil {
+		c.equals = map[any]any{}
 	}
-	c.seen[[2]Value{a, b}] = true
-	return true, false
+	c.equals[a] = b
+	return false
+}
+
+func (c *comparison) root(v any) any {
+	for {
+		up, ok := c.equals[v]
+		if !ok {
+			return v
+		}
+		if next, ok := c.equals[up]; ok { // halve the way for those who come after
+			c.equals[v] = next
+		}
+		v = up
+	}
+}
+
+// texts compares two texts; long ones are read once, however often they are
+// referred to.
+func (c *comparison) texts(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	if len(a) >= longText && c.join(textRef{TextAddress(a), len(a)}, textRef{TextAddress(b), len(b)}) {
+		return true
+	}
+	return a == b
 }
 
 // step compares one pair and pushes the pairs of its parts.
@@ -72,7 +113,10 @@ func (c *comparison) step(a, b Value) bool {
 	switch a := a.(type) {
 	case *Int:
 		b, ok := b.(*Int)
-		return ok && a.long == b.long && a.equal(b)
+		if !ok || a.long != b.long {
+			return false
+		}
+		return a.big != nil && c.join(a, b) || a.equal(b)
 	case Float:
 		b, ok := b.(Float)
 		return ok && sameFloat(float64(a), float64(b))
@@ -93,7 +137,16 @@ func (c *comparison) step(a, b Value) bool {
 		if b, ok := b.(*Tuple); ok && len(a.Items) == 0 {
 			return len(b.Items) == 0 // there is only one empty tuple
 		}
-	case nil, None, Bool, Str, Py2Str, Bytes, Extension:
+	case Str:
+		b, ok := b.(Str)
+		return ok && c.texts(string(a), string(b))
+	case Py2Str:
+		b, ok := b.(Py2Str)
+		return ok && c.texts(string(a), string(b))
+	case Bytes:
+		b, ok := b.(Bytes)
+		return ok && c.texts(string(a), string(b))
+	case nil, None, Bool, Extension:
 		return a == b
 	}
 	return c.container(a, b)

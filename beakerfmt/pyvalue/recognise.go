@@ -2,6 +2,60 @@ package pyvalue
 
 import "time"
 
+// Weight tells how much work it is to ask once what o is by the functions of
+// this package whose names begin with As, in units of a value or 64 bytes of
+// text. They do that work anew each time they are asked, so who asks about
+// foreign values, which can have the same object many times, bounds the sum.
+func (o *Object) Weight() int {
+	n := 1
+	if o.Args != nil {
+		for _, arg := range o.Args.Items {
+			n += weightOf(arg, 2)
+		}
+	}
+	for _, op := range o.Ops {
+		for _, v := range op.Values {
+			n += weightOf(v, 0)
+		}
+	}
+	return n
+}
+
+// weightOf looks into lists, tuples and dicts as far as depth goes.
+func weightOf(v Value, depth int) int {
+	n := 1 + textLen(v)/64
+	if depth == 0 {
+		return n
+	}
+	var items []Value
+	switch v := v.(type) {
+	case *List:
+		items = v.Items
+	case *Tuple:
+		items = v.Items
+	case *Dict:
+		return n + v.Len() // copied at most
+	}
+	for _, item := range items {
+		n += weightOf(item, depth-1)
+	}
+	return n
+}
+
+func textLen(v Value) int {
+	switch v := v.(type) {
+	case Str:
+		return len(v)
+	case Py2Str:
+		return len(v)
+	case Bytes:
+		return len(v)
+	case *Int:
+		return v.BitLen() / 8
+	}
+	return 0
+}
+
 // called returns v as an object made by a call of the class that Python 3
 // names module.name.
 func called(v Value, module, name string) (*Object, bool) {
@@ -71,7 +125,7 @@ func asZone(v Value) (*time.Location, bool) {
 		}
 		name := ""
 		if len(o.Args.Items) > 1 {
-			name, _ = Text(o.Args.Items[1])
+			name = zoneName(o.Args.Items[1])
 		}
 		return zone(name, int64(d.Days)*86400+int64(d.Seconds))
 	}
@@ -80,7 +134,7 @@ func asZone(v Value) (*time.Location, bool) {
 	}
 	// pytz: _p(zone, seconds from UTC, of which for summer time, name)
 	if o, ok := called(v, "pytz", "_p"); ok && len(o.Args.Items) == 4 {
-		name, _ := Text(o.Args.Items[3])
+		name := zoneName(o.Args.Items[3])
 		if n, ok := smallInt(o.Args.Items[1], 86400); ok {
 			return zone(name, n)
 		}
@@ -91,6 +145,15 @@ func asZone(v Value) (*time.Location, bool) {
 		}
 	}
 	return nil, false
+}
+
+// zoneName gives no name for what is no text, or longer than any name.
+func zoneName(v Value) string {
+	if textLen(v) > 256 {
+		return ""
+	}
+	name, _ := Text(v)
+	return name
 }
 
 func zone(name string, offset int64) (*time.Location, bool) {
@@ -185,7 +248,10 @@ func AsDecimal(v Value) (Decimal, bool) {
 // AsUUID recognises uuid.UUID as any Python pickles it at any protocol.
 func AsUUID(v Value) (UUID, bool) {
 	o, ok := v.(*Object)
-	if !ok || o.Args == nil || o.ClassName() != "uuid.UUID" || len(o.Ops) != 1 {
+	if !ok || o.Args == nil || len(o.Ops) != 1 {
+		return UUID{}, false
+	}
+	if g := o.class(); g == nil || g.Module != "uuid" || g.Name != "UUID" {
 		return UUID{}, false
 	}
 	state, ok := o.State()

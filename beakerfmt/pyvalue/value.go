@@ -1,6 +1,9 @@
 package pyvalue
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // Value is a Python value: one of the types in the table of the package
 // documentation, and no other. A nil Value is not a valid one; Python's None
@@ -138,6 +141,9 @@ func (Extension) pyValue()   {}
 func (*Persistent) pyValue() {}
 func (*Object) pyValue()     {}
 
+// NaN returns the NaN of Python's float("nan"); Go's has another bit pattern.
+func NaN() float64 { return math.Float64frombits(0x7ff8000000000000) }
+
 // NewList returns a list of the given values.
 func NewList(items ...Value) *List { return &List{Items: items} }
 
@@ -229,16 +235,24 @@ func (g *Global) Is(module, name string) bool {
 // ClassName returns the dotted name of the class of which o is an instance, as
 // far as the pickle tells: copyreg's reconstructors are seen through.
 func (o *Object) ClassName() string {
+	if g := o.class(); g != nil {
+		return g.Dotted()
+	}
+	return "object"
+}
+
+// class is nil if the class is not told by name.
+func (o *Object) class() *Global {
 	g, ok := o.Class.(*Global)
 	if !ok {
-		return "object"
+		return nil
 	}
 	if o.How == Reduce && strings.HasPrefix(g.Module, "copy") && len(o.Args.Items) > 0 {
 		if g.Is("copyreg", "_reconstructor") || g.Is("copyreg", "__newobj__") || g.Is("copyreg", "__newobj_ex__") {
 			if c, ok := o.Args.Items[0].(*Global); ok {
-				return c.Dotted()
+				return c
 			}
 		}
 	}
-	return g.Dotted()
+	return g
 }

@@ -69,6 +69,7 @@ const (
 	maxNodes   = 1 << 20
 	maxBytes   = 64 << 20
 	maxIntBits = 332200 // 100000 digits
+	maxWork    = 4 << 20
 )
 
 // Dialect is the Python in whose eyes a value is written.

@@ -16,7 +16,7 @@ import (
 // [ErrTooLarge] and [ErrCircular], and pyjson.ErrUnsupported for a [pyvalue.Str]
 // that is no text; on an error dst is returned as it was.
 func Append(dst []byte, v pyvalue.Value, d Dialect) ([]byte, error) {
-	e := &encoder{buf: dst, limit: len(dst) + maxBytes, nodes: maxNodes, dialect: d}
+	e := &encoder{buf: dst, limit: len(dst) + maxBytes, nodes: maxNodes, work: maxWork, dialect: d}
 	if err := e.value(v); err != nil {
 		return dst, fmt.Errorf("taggedjson: encode: %w", err)
 	}
@@ -28,6 +28,7 @@ type encoder struct {
 	buf     []byte
 	limit   int
 	nodes   int
+	work    int // what is done besides writing, as Object.Weight counts it
 	dialect Dialect
 	path    []pyvalue.Value // the containers around the current value
 }
@@ -44,6 +45,14 @@ func (e *encoder) tagged(t, v string) {
 
 func (e *encoder) room(n int) error {
 	if len(e.buf)+n > e.limit {
+		return e.tooMuch()
+	}
+	return nil
+}
+
+// effort counts work that shared parts can ask for again and again.
+func (e *encoder) effort(n int) error {
+	if e.work -= n; e.work < 0 {
 		return e.tooMuch()
 	}
 	return nil
@@ -232,6 +241,13 @@ func (e *encoder) set(t string, items []pyvalue.Value) error {
 			return err
 		}
 		ends = append(ends, len(e.buf)-start)
+	}
+	if len(items) < 2 {
+		e.text(`]}`)
+		return nil
+	}
+	if err := e.effort((len(e.buf) - start) / 64); err != nil {
+		return err
 	}
 	written := string(e.buf[start:])
 	texts, from := make([]string, 0, len(items)), 0

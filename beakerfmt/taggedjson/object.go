@@ -162,6 +162,9 @@ func chosen(class pyvalue.Value, kwargs pyvalue.Value) pyvalue.Construction {
 
 // object writes an object: its fields in alphabetical order.
 func (e *encoder) object(o *pyvalue.Object) error {
+	if err := e.effort(o.Weight()); err != nil {
+		return err
+	}
 	if e.known(o) {
 		return nil
 	}

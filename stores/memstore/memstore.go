@@ -183,7 +183,7 @@ func (s *Store) read(id string) (pyvalue.Value, error) {
 	if !ok {
 		return nil, stores.ErrNotExist
 	}
-	v, err := pickle.Decode(data, pickle.Limits{})
+	v, err := pickle.Decode(data, pickle.OwnLimits())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", stores.ErrCorrupt, err)
 	}
