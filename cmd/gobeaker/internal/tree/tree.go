@@ -42,14 +42,15 @@ func New(v pyvalue.Value, o Options) Node {
 	if o.MaxText <= 0 {
 		o.MaxText = 96
 	}
-	b := builder{Options: o, dialect: taggedjson.Guess(v), left: o.MaxNodes, above: map[pyvalue.Value]string{}}
+	b := builder{Options: o, dialect: taggedjson.Guess(v), left: o.MaxNodes, work: maxWork, above: map[pyvalue.Value]string{}}
 	return b.node("", v, 0)
 }
 
 type builder struct {
 	Options
 	dialect taggedjson.Dialect
-	left    int
+	left    int                      // nodes
+	work    int                      // parts that may be looked at: the same large value can be there many times
 	above   map[pyvalue.Value]string // containers that the current one is in, with their labels
 }
 
@@ -62,6 +63,10 @@ func (b *builder) node(label string, v pyvalue.Value, depth int) Node {
 	}
 	if name, ok := b.above[v]; ok {
 		n.Text = "… (it contains itself: see " + name + " above)"
+		return n
+	}
+	if b.work -= size(v); b.work < 0 {
+		n.Text = "… (too much to show)"
 		return n
 	}
 	kids := children(v)
@@ -197,6 +202,28 @@ type kid struct {
 	label string
 	key   pyvalue.Value // of a dict; the label is made of it
 	value pyvalue.Value
+}
+
+// maxWork is room for a few values of the largest size that decoders admit.
+const maxWork = 8 << 20
+
+// size is how many parts there are to look at in v.
+func size(v pyvalue.Value) int {
+	switch v := v.(type) {
+	case *pyvalue.List:
+		return len(v.Items)
+	case *pyvalue.Tuple:
+		return len(v.Items)
+	case *pyvalue.Dict:
+		return v.Len()
+	case *pyvalue.Set:
+		return v.Len()
+	case *pyvalue.FrozenSet:
+		return v.Len()
+	case *pyvalue.Object:
+		return v.Weight()
+	}
+	return 1
 }
 
 func children(v pyvalue.Value) []kid {

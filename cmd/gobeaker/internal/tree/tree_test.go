@@ -85,3 +85,19 @@ func TestHide(t *testing.T) {
 	require.NotContains(t, out, "hunter2")
 	require.Equal(t, 2, strings.Count(out, "(hidden)"))
 }
+
+// The same large value many times: what is shown is bounded, and so is the
+// work to find it out.
+func TestLargeValueManyTimes(t *testing.T) {
+	large := pyvalue.NewList(make([]pyvalue.Value, 1<<20)...)
+	for i := range large.Items {
+		large.Items[i] = pyvalue.None{}
+	}
+	refs := pyvalue.NewList()
+	for range 20 {
+		refs.Items = append(refs.Items, large)
+	}
+	n := tree.New(refs, tree.Options{MaxDepth: 1})
+	require.Contains(t, n.Children[0].Text, "too deep to show")
+	require.Equal(t, "… (too much to show)", n.Children[19].Text)
+}
