@@ -11,5 +11,18 @@
 //
 // The names are those of Beaker (session.py: SessionObject, Session), so
 // Beaker's documentation applies; where gobeaker chooses otherwise, an option
-// gives Beaker's behaviour.
+// gives Beaker's behaviour. A live test lets both do the same random verbs and
+// compares cookies, results and records. What is left without an option is small:
+//
+//   - The text of the cookie is made once, at the end, from what the session is
+//     then; Beaker makes it at some verbs and not at others, so that secure or
+//     httponly set on a new session come too late.
+//   - After a delete, the session is over. In Beaker it can be filled and stored
+//     again, under an id whose cookie has expired.
+//   - A value that was changed in place and not saved is not stored. Beaker's
+//     copy of what was loaded is shallow, so it may be.
+//   - Revert goes back to what was last written, and for a new session to an
+//     empty one.
+//   - An id that a cookie was sent for always has its session stored, also
+//     after RegenerateID without Save and without save_accessed_time.
 package compat
