@@ -530,3 +530,30 @@ func TestMoveWritesAccessTime(t *testing.T) {
 		require.Equal(t, pyvalue.Float(1700000010.25), at)
 	}
 }
+
+// What others wrote before the session moved is still there after a later save.
+func TestSaveAfterMove(t *testing.T) {
+	for _, peer := range []compat.Peer{{}, {Major: 1, Minor: 11}} {
+		for _, savedFirst := range []bool{false, true} {
+			s := newSite(t, func(o *compat.Options) { o.Peer = peer })
+			s.login()
+			o := s.manager.Open(s.header())
+			x, err := o.Session(ctx())
+			require.NoError(t, err)
+			require.NoError(t, x.Set("mine", 1))
+			s.request(func(y *compat.Session) { require.NoError(t, y.Set("other", 2)); y.Save() })
+			require.NoError(t, x.RegenerateID())
+			if savedFirst {
+				x.Save()
+			}
+			require.NoError(t, o.Persist(ctx()))
+			require.NoError(t, x.Set("later", 3))
+			x.Save()
+			require.NoError(t, o.Persist(ctx()))
+			for _, key := range []string{"k", "mine", "other", "later"} {
+				_, ok := s.record(x.ID()).GetStr(key)
+				require.True(t, ok, key)
+			}
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (s *Session) writeWhatIsDue(ctx context.Context) error {
 		return s.writeAll(ctx, moved)
 	case moved:
 		// Beaker leaves it to save_accessed_time, and without it loses the session.
-		return s.move(ctx, s.unchanged)
+		return s.move(ctx)
 	case s.isNew || !s.m.opts.SaveAccessedTime:
 		return nil
 	}
@@ -92,7 +92,7 @@ func (s *Session) writeAll(ctx context.Context, moved bool) error {
 	var err error
 	switch {
 	case moved:
-		err = s.move(ctx, s.mergeInto)
+		err = s.move(ctx)
 	case s.stored == "" || s.m.updater == nil:
 		err = s.put(ctx, s.id, s.values)
 	default:
@@ -108,10 +108,12 @@ func (s *Session) writeAll(ctx context.Context, moved bool) error {
 	return nil
 }
 
-// move writes the session under its new id: what choose makes of the record as
-// it is now. The lock of the old record is held until that has gone, so that
-// nobody else's save falls in between.
-func (s *Session) move(ctx context.Context, choose func(old pyvalue.Value) (*pyvalue.Dict, error)) (err error) {
+// move writes the session under its new id: with our changes if it was saved,
+// else as the record is now. Either way the session goes on from the two
+// together, or a later save would take what others wrote for removed. The lock of
+// the old record is held until that has gone, so that nobody else's save falls
+// in between.
+func (s *Session) move(ctx context.Context) (err error) {
 	if s.m.locker != nil {
 		held, unlock, lockErr := s.m.locker.Lock(ctx, s.stored)
 		if lockErr != nil {
@@ -120,19 +122,26 @@ func (s *Session) move(ctx context.Context, choose func(old pyvalue.Value) (*pyv
 		defer func() { err = errors.Join(err, unlock()) }()
 		ctx = held
 	}
-	values := s.values
+	ours, written := s.values, s.values
 	old, err := s.m.store.Get(ctx, s.stored)
 	switch {
 	case err == nil, errors.Is(err, stores.ErrNotExist):
-		if values, err = choose(old); err != nil {
+		if ours, err = s.mergeInto(old); err != nil {
 			return err
+		}
+		written = ours
+		if !s.m.opts.Auto && !s.dirty {
+			if written, err = s.unchanged(old); err != nil {
+				return err
+			}
 		}
 	case !isReplaceable(err):
 		return err
 	}
-	if err := s.put(ctx, s.id, values); err != nil {
+	if err := s.put(ctx, s.id, written); err != nil {
 		return err
 	}
+	s.values = ours
 	return s.removeObsolete(ctx)
 }
 
