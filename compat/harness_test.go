@@ -115,7 +115,7 @@ func (s *site) record(id string) *pyvalue.Dict {
 	s.t.Helper()
 	v, err := s.store.Get(context.Background(), id)
 	require.NoError(s.t, err)
-	d, _, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+	d, _, err := new(beakerfmt.Codec).DecodeValue(v)
 	require.NoError(s.t, err)
 	return d
 }

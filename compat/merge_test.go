@@ -364,14 +364,14 @@ func TestForms(t *testing.T) {
 			})
 			s.login()
 			if tc.found != nil {
-				v, err := beakerfmt.EncodeValue(s.record(s.id()), *tc.found)
+				v, err := new(beakerfmt.Codec).EncodeValue(s.record(s.id()), *tc.found)
 				require.NoError(t, err)
 				require.NoError(t, s.store.Put(ctx(), s.id(), v))
 				s.request(func(x *compat.Session) { require.NoError(t, x.Set("n", 1)); x.Save() })
 			}
 			v, err := s.store.Get(ctx(), s.id())
 			require.NoError(t, err)
-			d, form, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+			d, form, err := new(beakerfmt.Codec).DecodeValue(v)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, form)
 			k, _ := d.GetStr("k")

@@ -81,7 +81,7 @@ func (m *Manager) fetch(ctx context.Context, id string) (record, error) {
 }
 
 func (m *Manager) decode(v pyvalue.Value) (*pyvalue.Dict, base, error) {
-	values, form, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+	values, form, err := new(beakerfmt.Codec).DecodeValue(v)
 	if err != nil {
 		return nil, base{}, err
 	}
@@ -165,7 +165,7 @@ func (b *base) untouched() bool { return b.text == nil && b.dump == nil }
 // called.
 func (b *base) values() (*pyvalue.Dict, error) {
 	if b.text != nil {
-		d, _, err := beakerfmt.DecodeValue(b.text, beakerfmt.Limits{})
+		d, _, err := new(beakerfmt.Codec).DecodeValue(b.text)
 		return d, err
 	}
 	v, err := pickle.Decode(b.dump, pickle.OwnLimits())

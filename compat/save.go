@@ -83,7 +83,7 @@ func (s *Session) writeDeleted(ctx context.Context) error {
 func (s *Session) writeAll(ctx context.Context, moved bool) error {
 	if s.saved && !moved {
 		// Beaker saves once more. Here only if there is something new.
-		v, err := beakerfmt.EncodeValue(s.values, s.base.form)
+		v, err := new(beakerfmt.Codec).EncodeValue(s.values, s.base.form)
 		if err != nil || s.base.stillIn(v) {
 			return err
 		}
@@ -165,7 +165,7 @@ func (s *Session) unchanged(old pyvalue.Value) (*pyvalue.Dict, error) {
 // put writes values as the whole record of id.
 func (s *Session) put(ctx context.Context, id string, values *pyvalue.Dict) error {
 	form := s.form(s.base.form)
-	v, err := beakerfmt.EncodeValue(values, form)
+	v, err := new(beakerfmt.Codec).EncodeValue(values, form)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (s *Session) update(ctx context.Context) error {
 			return nil, err
 		}
 		form = s.form(s.base.form)
-		wrote, err = beakerfmt.EncodeValue(values, form)
+		wrote, err = new(beakerfmt.Codec).EncodeValue(values, form)
 		return wrote, err
 	})
 	if isReplaceable(err) {
@@ -330,7 +330,7 @@ func (s *Session) writeAccessTime(ctx context.Context) error {
 		if err != nil || isDeleted(values) || s.isRecent(values) {
 			return nil, nil // deleted, or not ours to judge while only reading
 		}
-		return beakerfmt.EncodeValue(s.stamp(values), s.form(b.form))
+		return new(beakerfmt.Codec).EncodeValue(s.stamp(values), s.form(b.form))
 	}
 	if s.m.updater != nil {
 		return s.m.updater.Update(ctx, s.stored, touch)

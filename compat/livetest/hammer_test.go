@@ -167,7 +167,7 @@ func (h *hammer) missing(t *testing.T, tallies []tally) int {
 	for _, id := range h.ids {
 		record, err := h.store.Get(context.Background(), id)
 		require.NoError(t, err)
-		values, _, err := beakerfmt.DecodeValue(record, beakerfmt.Limits{})
+		values, _, err := new(beakerfmt.Codec).DecodeValue(record)
 		require.NoError(t, err)
 		for _, r := range tallies {
 			n, _ := natural(values, r.Worker).(int)

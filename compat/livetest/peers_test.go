@@ -285,7 +285,7 @@ func (w *world) age(t *testing.T, id string, age float64) {
 	updater, ok := w.store.(stores.Updater)
 	require.True(t, ok)
 	err := updater.Update(context.Background(), id, func(old pyvalue.Value) (pyvalue.Value, error) {
-		values, form, err := beakerfmt.DecodeValue(old, beakerfmt.Limits{})
+		values, form, err := new(beakerfmt.Codec).DecodeValue(old)
 		if err != nil {
 			return nil, err
 		}
@@ -294,7 +294,7 @@ func (w *world) age(t *testing.T, id string, age float64) {
 			return nil, errors.New("no _accessed_time")
 		}
 		values.SetStr("_accessed_time", now.(pyvalue.Float)-pyvalue.Float(age))
-		return beakerfmt.EncodeValue(values, form)
+		return new(beakerfmt.Codec).EncodeValue(values, form)
 	})
 	require.NoError(t, err)
 }

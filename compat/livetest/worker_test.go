@@ -215,7 +215,7 @@ func (w *watcher) Put(context.Context, string, pyvalue.Value) error {
 
 // look reads what a record says of a worker and of the others.
 func look(record pyvalue.Value, name string) (sighting, error) {
-	values, _, err := beakerfmt.DecodeValue(record, beakerfmt.Limits{})
+	values, _, err := new(beakerfmt.Codec).DecodeValue(record)
 	if err != nil {
 		return sighting{}, err
 	}

@@ -38,7 +38,7 @@ func (b *bench) bareRead(header string) (*pyvalue.Dict, error) {
 		return nil, err
 	}
 	v, _ := c.GetStr(beakerfmt.SessionKey)
-	d, _, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+	d, _, err := new(beakerfmt.Codec).DecodeValue(v)
 	return d, err
 }
 
@@ -60,7 +60,7 @@ func (b *bench) bareSave(header string) error {
 			return err
 		}
 		d.SetStr("n", pyvalue.NewInt(1))
-		v, err := beakerfmt.EncodeValue(d, beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: pickle.DefaultProtocol})
+		v, err := new(beakerfmt.Codec).EncodeValue(d, beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: pickle.DefaultProtocol})
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func File(data []byte) (Decoded, error) {
 	if !ok {
 		return d, fmt.Errorf("inspect: file: it has no key %q: %w", beakerfmt.SessionKey, beakerfmt.ErrNoSession)
 	}
-	session, form, err := beakerfmt.DecodeValue(v, beakerfmt.Limits{})
+	session, form, err := new(beakerfmt.Codec).DecodeValue(v)
 	if err != nil {
 		return d, fmt.Errorf("inspect: file: %w", err)
 	}
@@ -92,7 +92,7 @@ func File(data []byte) (Decoded, error) {
 // Payload decodes what follows the signature in the cookie of a cookie-only
 // session.
 func Payload(text string) (Decoded, error) {
-	session, form, err := beakerfmt.DecodePayload(text, beakerfmt.Limits{})
+	session, form, err := new(beakerfmt.Codec).DecodePayload(text, -1)
 	if err != nil {
 		return Decoded{}, fmt.Errorf("inspect: cookie: %w", err)
 	}

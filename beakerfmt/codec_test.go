@@ -16,6 +16,8 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 )
 
+var plain Codec
+
 func b64(raw string) string { return base64.StdEncoding.EncodeToString([]byte(raw)) }
 
 func zlibbed(doc string) string {
@@ -47,9 +49,9 @@ func TestForms(t *testing.T) {
 		for _, s := range []Serializer{Pickle, JSON} {
 			t.Run(fmt.Sprintf("%s %s", text, s), func(t *testing.T) {
 				want := Form{Text: text, Serializer: s}
-				v, err := EncodeValue(sample(), want)
+				v, err := plain.EncodeValue(sample(), want)
 				require.NoError(t, err)
-				d, f, err := DecodeValue(v, Limits{})
+				d, f, err := plain.DecodeValue(v)
 				require.NoError(t, err)
 				require.True(t, pyvalue.Same(sample(), d))
 				require.Equal(t, text, f.Text)
@@ -58,7 +60,7 @@ func TestForms(t *testing.T) {
 				}
 				require.Equal(t, s, f.Serializer)
 
-				got, err := EncodeValue(d, f)
+				got, err := plain.EncodeValue(d, f)
 				require.NoError(t, err)
 				require.Equal(t, v, got)
 			})
@@ -68,13 +70,13 @@ func TestForms(t *testing.T) {
 
 func TestPayload(t *testing.T) {
 	for _, s := range []Serializer{Pickle, JSON} {
-		out, err := AppendPayload([]byte("signature"), sample(), Form{Serializer: s})
+		out, err := plain.AppendPayload([]byte("signature"), sample(), Form{Serializer: s})
 		require.NoError(t, err)
 		text, ok := strings.CutPrefix(string(out), "signature")
 		require.True(t, ok)
 		require.True(t, strings.HasPrefix(text, map[Serializer]string{Pickle: "gAJ", JSON: "eJ"}[s]))
 
-		d, f, err := DecodePayload(text, Limits{})
+		d, f, err := plain.DecodePayload(text, -1)
 		require.NoError(t, err)
 		require.True(t, pyvalue.Same(sample(), d))
 		require.Equal(t, s, f.Serializer)
@@ -85,22 +87,22 @@ func TestPayloadLength(t *testing.T) {
 	of := func(n int) *pyvalue.Dict {
 		return pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Str("k"), Value: pyvalue.Str(strings.Repeat("x", n))})
 	}
-	probe, err := AppendPayload(nil, of(2000), Form{})
+	probe, err := plain.AppendPayload(nil, of(2000), Form{})
 	require.NoError(t, err)
 	raw, err := base64.StdEncoding.DecodeString(string(probe))
 	require.NoError(t, err)
 	most := MaxCookiePayload/4*3 - (len(raw) - 2000)
 
-	text, err := AppendPayload(nil, of(most), Form{})
+	text, err := plain.AppendPayload(nil, of(most), Form{})
 	require.NoError(t, err)
 	require.Len(t, text, MaxCookiePayload)
 
-	text, err = AppendPayload([]byte("kept"), of(most+1), Form{})
+	text, err = plain.AppendPayload([]byte("kept"), of(most+1), Form{})
 	require.ErrorIs(t, err, ErrCookieTooLong)
 	require.Equal(t, "kept", string(text))
 	require.NotContains(t, err.Error(), "xxx")
 
-	v, err := EncodeValue(of(most+1), Form{Text: TextStr})
+	v, err := plain.EncodeValue(of(most+1), Form{Text: TextStr})
 	require.NoError(t, err, "a store has no such limit")
 	require.IsType(t, pyvalue.Str(""), v)
 }
@@ -120,7 +122,7 @@ func TestDecodeValueTolerates(t *testing.T) {
 		{"JSON and more", pyvalue.Str(b64(zlibbed(`{"a": 1}`) + "more")), Form{Text: TextStr, Serializer: JSON}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, f, err := DecodeValue(c.value, Limits{})
+			d, f, err := plain.DecodeValue(c.value)
 			require.NoError(t, err)
 			require.Equal(t, c.form, f)
 			v, ok := d.GetStr("a")
@@ -177,18 +179,18 @@ func TestDecodeValueRefuses(t *testing.T) {
 		{"nonce of 8 and base64", pyvalue.Bytes(nonce8 + secret), ErrEncrypted},
 		{"padding in the middle", pyvalue.Str("A=AA" + secret + secret), ErrCorrupt},
 		{"too much padding", pyvalue.Str("AA=A" + secret + secret), ErrCorrupt},
-		{"nonce too long", pyvalue.Str(b64(strings.Repeat("x", 34)) + secret), ErrCorrupt},
+		{"nonce too long", pyvalue.Str(b64(strings.Repeat("x", 100)) + secret), ErrCorrupt},
 		{"nonce alone", pyvalue.Str(nonce24), ErrEncrypted}, // cannot be told from 8 and 16
 		{"nonce and an odd rest", pyvalue.Str(nonce24 + "abcde"), ErrCorrupt},
 		{"nonce and no base64", pyvalue.Str(nonce24 + "ab!d"), ErrCorrupt},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := DecodeValue(c.value, Limits{})
+			_, _, err := plain.DecodeValue(c.value)
 			require.ErrorIs(t, err, c.want)
 			require.True(t, strings.HasPrefix(err.Error(), "beakerfmt: decode session value: "), err.Error())
 			require.NotContains(t, err.Error(), "secret")
 			if text, ok := pyvalue.Text(c.value); ok {
-				_, _, err = DecodePayload(text, Limits{})
+				_, _, err = plain.DecodePayload(text, -1)
 				require.ErrorIs(t, err, c.want)
 			}
 		})
@@ -202,27 +204,27 @@ func TestLimits(t *testing.T) {
 		{MaxInflated: 1 << 20},
 		{JSON: pyjson.Limits{MaxBytes: 1 << 20}},
 	} {
-		_, _, err := DecodeValue(bomb, lim)
+		_, _, err := (&Codec{Limits: lim}).DecodeValue(bomb)
 		require.ErrorIs(t, err, ErrCorrupt)
 	}
-	_, _, err := DecodeValue(bomb, Limits{MaxInflated: 1<<20 + 9})
+	_, _, err := (&Codec{Limits: Limits{MaxInflated: 1<<20 + 9}}).DecodeValue(bomb)
 	require.NoError(t, err)
 
 	huge := pyvalue.Str(b64(zlibbed(strings.Repeat(" ", defaultMaxInflated) + "{}")))
-	_, _, err = DecodeValue(huge, Limits{JSON: pyjson.Limits{MaxBytes: 1 << 30}})
+	_, _, err = (&Codec{Limits: Limits{JSON: pyjson.Limits{MaxBytes: 1 << 30}}}).DecodeValue(huge)
 	require.ErrorIs(t, err, errInflated)
 
 	pickled := pyvalue.Str(b64("\x80\x02}q\x00X\x01\x00\x00\x00aq\x01K\x01s."))
-	_, _, err = DecodeValue(pickled, Limits{Pickle: pickle.Limits{MaxBytes: 8}})
+	_, _, err = (&Codec{Limits: Limits{Pickle: pickle.Limits{MaxBytes: 8}}}).DecodeValue(pickled)
 	require.ErrorIs(t, err, ErrCorrupt)
 }
 
 // What json cannot hold is an error of the encoder, not a lost value.
 func TestEncodeRefuses(t *testing.T) {
 	d := pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Str("k"), Value: pyvalue.Bytes("\xff")})
-	_, err := EncodeValue(d, Form{Text: TextStr, Serializer: JSON})
+	_, err := plain.EncodeValue(d, Form{Text: TextStr, Serializer: JSON})
 	require.ErrorContains(t, err, "beakerfmt: encode session value: ")
-	out, err := AppendPayload([]byte("kept"), d, Form{Serializer: JSON})
+	out, err := plain.AppendPayload([]byte("kept"), d, Form{Serializer: JSON})
 	require.ErrorContains(t, err, "beakerfmt: encode cookie payload: ")
 	require.Equal(t, "kept", string(out))
 }
@@ -262,7 +264,7 @@ func TestContainer(t *testing.T) {
 
 func FuzzDecodePayload(f *testing.F) {
 	for _, s := range []Serializer{Pickle, JSON} {
-		v, err := EncodeValue(sample(), Form{Text: TextStr, Serializer: s})
+		v, err := plain.EncodeValue(sample(), Form{Text: TextStr, Serializer: s})
 		require.NoError(f, err)
 		f.Add(string(v.(pyvalue.Str)))
 	}
@@ -270,14 +272,14 @@ func FuzzDecodePayload(f *testing.F) {
 	f.Add(b64("0123456789abcdef") + b64("noise of some length"))
 	lim := Limits{MaxInflated: 1 << 20}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, form, err := DecodePayload(text, lim)
+		d, form, err := (&Codec{Limits: lim}).DecodePayload(text, -1)
 		if err != nil {
 			return
 		}
 		require.NotZero(t, d.Len())
-		v, err := EncodeValue(d, form)
+		v, err := plain.EncodeValue(d, form)
 		require.NoError(t, err)
-		again, form2, err := DecodeValue(v, lim)
+		again, form2, err := (&Codec{Limits: lim}).DecodeValue(v)
 		require.NoError(t, err)
 		require.Equal(t, form.Serializer, form2.Serializer)
 		require.Equal(t, TextStr, form2.Text)
@@ -303,19 +305,19 @@ func FuzzDecodeContainer(f *testing.F) {
 		require.NoError(t, err)
 		require.True(t, pyvalue.Same(c, c2))
 		if v, ok := c.GetStr(SessionKey); ok {
-			_, _, _ = DecodeValue(v, Limits{MaxInflated: 1 << 20})
+			_, _, _ = (&Codec{Limits: Limits{MaxInflated: 1 << 20}}).DecodeValue(v)
 		}
 	})
 }
 
 func BenchmarkDecodeValue(b *testing.B) {
 	for _, s := range []Serializer{Pickle, JSON} {
-		v, err := EncodeValue(sample(), Form{Text: TextStr, Serializer: s})
+		v, err := plain.EncodeValue(sample(), Form{Text: TextStr, Serializer: s})
 		require.NoError(b, err)
 		b.Run(s.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := DecodeValue(v, Limits{}); err != nil {
+				if _, _, err := plain.DecodeValue(v); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -329,7 +331,7 @@ func BenchmarkEncodeValue(b *testing.B) {
 			d := sample()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := EncodeValue(d, Form{Text: TextStr, Serializer: s}); err != nil {
+				if _, err := plain.EncodeValue(d, Form{Text: TextStr, Serializer: s}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -344,12 +346,12 @@ func TestConcurrentJSON(t *testing.T) {
 		group.Go(func() {
 			for n := range 20 {
 				d := pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Str("k"), Value: pyvalue.NewInt(int64(i*1000 + n))})
-				v, err := EncodeValue(d, Form{Text: TextStr, Serializer: JSON})
+				v, err := plain.EncodeValue(d, Form{Text: TextStr, Serializer: JSON})
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				got, _, err := DecodeValue(v, Limits{})
+				got, _, err := plain.DecodeValue(v)
 				if err != nil || !pyvalue.Equal(d, got) {
 					t.Error("another session's data", err)
 				}

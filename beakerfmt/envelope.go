@@ -1,0 +1,365 @@
+package beakerfmt
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+)
+
+// AESMode tells how an envelope is encrypted, always with a key of 256 bits.
+// Which one Beaker uses follows from the library that it found, and nothing in
+// the envelope says so.
+type AESMode uint8
+
+// The modes.
+const (
+	AESNone AESMode = iota // not encrypted
+	// CTR counts from zero; nothing protects it against changes but the
+	// signature of a cookie (Beaker: crypto/pycrypto.py, jcecrypto.py).
+	CTR
+	// GCM is authenticated: IV, tag, ciphertext (Beaker: crypto/pyca_cryptography.py).
+	GCM
+	// CBC has an IV of zeros and the padding of PKCS #7 (Beaker: crypto/nsscrypto.py).
+	CBC
+	// ECB is padded with spaces: Beaker up to 1.6.3 with PyCrypto, CVE-2012-3458.
+	ECB
+)
+
+// String names the mode: "none", "ctr", "gcm", "cbc" or "ecb".
+func (m AESMode) String() string {
+	names := [...]string{"none", "ctr", "gcm", "cbc", "ecb"}
+	if int(m) < len(names) {
+		return names[m]
+	}
+	return fmt.Sprintf("AESMode(%d)", uint8(m))
+}
+
+// readModes is the order in which a reader tries the modes: what is
+// authenticated first, what proves least last.
+var readModes = []AESMode{GCM, CBC, CTR, ECB}
+
+// DefaultNonceBits is the size of a nonce since Beaker 1.8; before it was 48.
+const DefaultNonceBits = 128
+
+// Bounds of an encrypted text, in characters. The longest nonce is far beyond
+// what anybody configures; the shortest session is an empty dict.
+const (
+	maxNonce    = 128
+	minEnvelope = 16
+	minSealed   = 8
+)
+
+const gcmIVLen, gcmTagLen = 12, 16
+
+// EnvelopeKey derives the AES key of one envelope from the nonce that stands in
+// front of it, as text. One iteration is what Beaker makes: the keys have to be
+// random ones, a password would not stand a search.
+//
+// Beaker: crypto/__init__.py, generateCryptoKeys.
+func EnvelopeKey(encryptKey, validateKey []byte, nonce string) ([]byte, error) {
+	salt := make([]byte, 0, len(validateKey)+len(nonce))
+	salt = append(append(salt, validateKey...), nonce...)
+	return pbkdf2.Key(sha1.New, string(encryptKey), salt, 1, 32)
+}
+
+// isEnvelope reports whether text can be a nonce in base64, which may end in
+// padding of its own, followed by base64. That the whole is random cannot be seen.
+func isEnvelope(text string) bool {
+	nonce := paddedNonce(text)
+	return len(text) >= minEnvelope && nonce < len(text) && isBase64(text[max(nonce, 0):])
+}
+
+// paddedNonce returns the length of a nonce that ends in padding, 0 if text
+// does not begin with such a one, and the whole length if it cannot be.
+func paddedNonce(text string) int {
+	i := strings.IndexByte(text, '=')
+	if i < 0 || i >= len(text)-2 {
+		return 0
+	}
+	nonce := (i + 3) &^ 3
+	if i%4 < 2 || nonce > maxNonce || nonce >= len(text) || strings.Trim(text[i:nonce], "=") != "" {
+		return len(text)
+	}
+	return nonce
+}
+
+func isBase64(text string) bool {
+	if len(text)%4 != 0 {
+		return false
+	}
+	text, padded := strings.CutSuffix(text, "=")
+	if padded {
+		text = strings.TrimSuffix(text, "=")
+	}
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; !isAlnum(c) && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// nonceLens are the lengths, in characters, that the nonce of text can have:
+// the one that its padding shows, else the configured one and 48 bits before
+// all others.
+func (c *Codec) nonceLens(text string) []int {
+	if n := paddedNonce(text); n > 0 {
+		return []int{n}
+	}
+	lens := []int{base64.StdEncoding.EncodedLen(c.nonceBits() / 8), 8}
+	for n := 4; n <= maxNonce; n += 4 {
+		lens = append(lens, n)
+	}
+	lens = append(lens, 0) // encrypt_nonce_bits = 0
+	seen := lens[:0]
+	for _, n := range lens {
+		if len(text)-n >= minSealed && !slices.Contains(seen, n) {
+			seen = append(seen, n)
+		}
+	}
+	return seen
+}
+
+func (c *Codec) nonceBits() int {
+	if c.NonceBits == 0 {
+		return DefaultNonceBits
+	}
+	return c.NonceBits
+}
+
+// bitsOf is the number of random bits in a nonce.
+func bitsOf(nonce string) int {
+	return 8 * (len(nonce)/4*3 - strings.Count(nonce, "="))
+}
+
+// open finds the key and the mode that open an envelope: those whose plaintext
+// decodes completely. Without any it is ErrDecrypt, or ErrCorrupt if the
+// plaintext of one began as a session does.
+func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) {
+	failed := ErrDecrypt
+	for _, n := range c.nonceLens(text) {
+		sealed, err := base64.StdEncoding.DecodeString(text[n:])
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		nonce := text[:n]
+		for k := range c.EncryptKeys {
+			for v := range c.ValidateKeys {
+				if signedBy >= 0 && v != signedBy {
+					continue
+				}
+				d, found, err := c.openWith(k, v, nonce, sealed)
+				switch {
+				case err == nil || errors.Is(err, ErrNoSession):
+					f.AES, f.Serializer, f.Protocol = found.AES, found.Serializer, found.Protocol
+					f.NonceBits, f.EncryptKey, f.ValidateKey = bitsOf(nonce), k, v
+					return d, err
+				case !errors.Is(err, ErrDecrypt):
+					failed = err
+				}
+			}
+		}
+	}
+	return nil, failed
+}
+
+func (c *Codec) openWith(encrypt, validate int, nonce string, sealed []byte) (*pyvalue.Dict, Form, error) {
+	key, err := EnvelopeKey(c.EncryptKeys[encrypt], c.ValidateKeys[validate], nonce)
+	if err != nil {
+		return nil, Form{}, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, Form{}, err
+	}
+	modes := c.Modes
+	if len(modes) == 0 {
+		modes = readModes
+	}
+	failed := ErrDecrypt
+	for _, m := range modes {
+		plain, ok := decrypt(block, m, sealed)
+		if !ok || (m != GCM && !isSession(plain)) {
+			continue
+		}
+		f := Form{AES: m}
+		d, err := c.decodeRaw(plain, &f)
+		if err == nil || errors.Is(err, ErrNoSession) || m == GCM {
+			return d, f, err
+		}
+		failed = err
+	}
+	return nil, Form{}, failed
+}
+
+// decrypt undoes one mode. Not ok: it cannot be that mode, or not that key.
+func decrypt(block cipher.Block, m AESMode, sealed []byte) (plain []byte, ok bool) {
+	whole := len(sealed) > 0 && len(sealed)%aes.BlockSize == 0
+	switch m {
+	case CTR:
+		plain = make([]byte, len(sealed))
+		newCTR(block).XORKeyStream(plain, sealed)
+		return plain, true
+	case GCM:
+		if len(sealed) < gcmIVLen+gcmTagLen {
+			return nil, false
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, false
+		}
+		// Go wants the tag behind the ciphertext, Beaker has it in front.
+		box := append(make([]byte, 0, len(sealed)), sealed[gcmIVLen+gcmTagLen:]...)
+		box = append(box, sealed[gcmIVLen:gcmIVLen+gcmTagLen]...)
+		plain, err = aead.Open(box[:0], sealed[:gcmIVLen], box, nil)
+		return plain, err == nil
+	case CBC:
+		if !whole {
+			return nil, false
+		}
+		plain = make([]byte, len(sealed))
+		cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(plain, sealed)
+		return unpad(plain)
+	case ECB:
+		if !whole {
+			return nil, false
+		}
+		plain = make([]byte, len(sealed))
+		for i := 0; i < len(sealed); i += aes.BlockSize {
+			block.Decrypt(plain[i:], sealed[i:])
+		}
+		return []byte(strings.TrimRight(string(plain), pythonSpace)), true
+	}
+	return nil, false
+}
+
+// pythonSpace is what str.rstrip of Python 2 takes away (Beaker up to 1.6.3:
+// crypto/pycrypto.py, aesDecrypt).
+const pythonSpace = " \t\n\v\f\r"
+
+func newCTR(block cipher.Block) cipher.Stream {
+	return cipher.NewCTR(block, make([]byte, aes.BlockSize))
+}
+
+// unpad takes the padding of PKCS #7 away (RFC 5652, section 6.3).
+func unpad(plain []byte) ([]byte, bool) {
+	n := int(plain[len(plain)-1])
+	if n == 0 || n > aes.BlockSize {
+		return nil, false
+	}
+	body, pad := plain[:len(plain)-n], plain[len(plain)-n:]
+	for _, b := range pad {
+		if int(b) != n {
+			return nil, false
+		}
+	}
+	return body, true
+}
+
+// appendSealed appends nonce and ciphertext of plain, in the form's mode and with
+// the first keys.
+//
+// Beaker: session.py, _ConfigurableSession._encrypt_data.
+func (c *Codec) appendSealed(dst []byte, plain []byte, f Form) ([]byte, error) {
+	if len(c.EncryptKeys) == 0 || len(c.ValidateKeys) == 0 {
+		return dst, errors.New("an encrypt key and a validate key are needed")
+	}
+	bits := f.NonceBits
+	if bits == 0 {
+		bits = c.nonceBits()
+	}
+	if bits%8 != 0 || bits < 8 {
+		return dst, errors.New("the bits of a nonce are a multiple of 8")
+	}
+	random := c.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	raw := make([]byte, bits/8)
+	if _, err := io.ReadFull(random, raw); err != nil {
+		return dst, fmt.Errorf("nonce: %w", err)
+	}
+	nonce := base64.StdEncoding.EncodeToString(raw)
+	key, err := EnvelopeKey(c.EncryptKeys[0], c.ValidateKeys[0], nonce)
+	if err != nil {
+		return dst, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return dst, err
+	}
+	sealed, err := encrypt(block, f.AES, plain, random)
+	if err != nil {
+		return dst, err
+	}
+	return base64.StdEncoding.AppendEncode(append(dst, nonce...), sealed), nil
+}
+
+func encrypt(block cipher.Block, m AESMode, plain []byte, random io.Reader) ([]byte, error) {
+	switch m {
+	case CTR:
+		out := make([]byte, len(plain))
+		newCTR(block).XORKeyStream(out, plain)
+		return out, nil
+	case GCM:
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		iv := make([]byte, gcmIVLen)
+		if _, err := io.ReadFull(random, iv); err != nil {
+			return nil, fmt.Errorf("IV: %w", err)
+		}
+		box := aead.Seal(nil, iv, plain, nil)
+		body, tag := box[:len(plain)], box[len(plain):]
+		return slices.Concat(iv, tag, body), nil
+	case CBC:
+		out := pad(plain, aes.BlockSize-len(plain)%aes.BlockSize)
+		cipher.NewCBCEncrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(out, out)
+		return out, nil
+	case ECB:
+		out := pad(plain, aes.BlockSize-len(plain)%aes.BlockSize)
+		for i := len(plain); i < len(out); i++ {
+			out[i] = ' '
+		}
+		for i := 0; i < len(out); i += aes.BlockSize {
+			block.Encrypt(out[i:], out[i:])
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("AES mode %s", m)
+}
+
+// pad appends n bytes of the value n (RFC 5652, section 6.3).
+func pad(plain []byte, n int) []byte {
+	out := append(make([]byte, 0, len(plain)+n), plain...)
+	for range n {
+		out = append(out, byte(n))
+	}
+	return out
+}
+
+// sealedLen is the length of what appendSealed appends for n bytes.
+func (c *Codec) sealedLen(n int, f Form) int {
+	bits := f.NonceBits
+	if bits == 0 {
+		bits = c.nonceBits()
+	}
+	switch f.AES {
+	case GCM:
+		n += gcmIVLen + gcmTagLen
+	case CBC, ECB:
+		n += aes.BlockSize - n%aes.BlockSize
+	}
+	return base64.StdEncoding.EncodedLen(bits/8) + base64.StdEncoding.EncodedLen(n)
+}
