@@ -1,7 +1,10 @@
 package compat
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,74 +15,233 @@ import (
 // Peer means "auto": a record is written back in the form in which it was
 // read, and a new one as the newest Beaker writes it.
 type Peer struct {
-	// Major and Minor are Beaker's version; both 0 for auto.
-	Major, Minor int
+	// Major, Minor and Patch are Beaker's version; all 0 for auto.
+	Major, Minor, Patch int
 	// Python is 2 or 3, or 0 if it is not known or both are there.
 	Python int
+	// Crypto is the library that crypto_type = default finds: "nss", "pycryptopp",
+	// "pycrypto" (pycryptodome too) or "cryptography". Empty: not known.
+	Crypto string
+	// Memcached is the client library, "python-memcached" or "pylibmc". Empty: not
+	// known.
+	Memcached string
 }
 
-// ParsePeer reads "auto", "beaker-1.11" or "beaker-1.11/python2".
+// sets are Pythons that go by the name of what they run, with the Beaker that was
+// current when it was, or that it pins.
+var sets = map[string]Peer{
+	"pylons-1.0":     {Major: 1, Minor: 6, Patch: 4, Python: 2, Crypto: "pycrypto", Memcached: "python-memcached"},
+	"turbogears-2.4": {Major: 1, Minor: 11, Python: 3},
+	"turbogears-2.5": {Major: 1, Minor: 13, Python: 3},
+	"pyramid_beaker": {Major: 1, Minor: 13, Python: 3},
+	"ckan-2.9":       {Major: 1, Minor: 11},
+	"ckan-2.10":      {Major: 1, Minor: 11, Python: 3},
+}
+
+// PeerNames returns the names of sets that [ParsePeer] knows beside "auto" and
+// "beaker-1.11" with any version.
+func PeerNames() []string { return slices.Sorted(maps.Keys(sets)) }
+
+// ParsePeer reads the name of a peer: "auto", a release ("beaker-1.11",
+// "beaker-1.6.3") or one of [PeerNames]. A release of two numbers is the last one
+// of its series. What is known beside it follows behind slashes: the Python
+// ("python2", "python3"), the AES library ("nss", "pycryptopp", "pycrypto",
+// "cryptography") and the memcached client ("python-memcached", "pylibmc"), as in
+// "beaker-1.11/python2/nss".
 func ParsePeer(name string) (Peer, error) {
 	if name == "" || name == "auto" {
 		return Peer{}, nil
 	}
-	fail := fmt.Errorf(`compat: peer %q is not known: use "auto", or "beaker-1.11", or "beaker-1.11/python2"`, name)
-	version, python, _ := strings.Cut(name, "/")
-	version, ok := strings.CutPrefix(version, "beaker-")
+	parts := strings.Split(name, "/")
+	p, ok := sets[parts[0]]
 	if !ok {
-		return Peer{}, fail
+		if p, ok = parseRelease(parts[0]); !ok {
+			return Peer{}, unknownPeer(name)
+		}
 	}
-	var p Peer
-	switch python {
-	case "":
-	case "python2":
-		p.Python = 2
-	case "python3":
-		p.Python = 3
-	default:
-		return Peer{}, fail
-	}
-	parts := strings.Split(version, ".")
-	if len(parts) < 2 {
-		return Peer{}, fail
-	}
-	var err1, err2 error
-	p.Major, err1 = strconv.Atoi(parts[0])
-	p.Minor, err2 = strconv.Atoi(parts[1])
-	if err1 != nil || err2 != nil || p.Major != 1 || p.Minor < 0 {
-		return Peer{}, fail
+	for _, part := range parts[1:] {
+		switch part {
+		case "python2":
+			p.Python = 2
+		case "python3":
+			p.Python = 3
+		case "nss", "pycryptopp", "pycrypto", "cryptography":
+			p.Crypto = part
+		case "python-memcached", "pylibmc":
+			p.Memcached = part
+		default:
+			return Peer{}, unknownPeer(name)
+		}
 	}
 	return p, nil
 }
 
+func unknownPeer(name string) error {
+	return fmt.Errorf(`compat: peer %q is not known: use "auto", "beaker-1.11", "beaker-1.11/python2", or one of %s`, name, strings.Join(PeerNames(), ", "))
+}
+
+func parseRelease(name string) (Peer, bool) {
+	version, ok := strings.CutPrefix(name, "beaker-")
+	parts := strings.Split(version, ".")
+	if !ok || len(parts) < 2 || len(parts) > 3 {
+		return Peer{}, false
+	}
+	var numbers [3]int
+	for i, part := range parts {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 || strconv.Itoa(n) != part {
+			return Peer{}, false
+		}
+		numbers[i] = n
+	}
+	p := Peer{Major: numbers[0], Minor: numbers[1], Patch: numbers[2]}
+	if len(parts) == 2 {
+		p.Patch = lastPatch[p.Minor]
+	}
+	return p, p.Major == 1
+}
+
 // IsAuto reports whether no particular peer is configured.
 func (p Peer) IsAuto() bool { return p.Major == 0 }
+
+// Release returns the peer's Beaker; the zero Release for auto.
+func (p Peer) Release() Release { return Release{p.Major, p.Minor, p.Patch} }
+
+// Era returns what the peer's Beaker reads and writes; auto is the newest.
+func (p Peer) Era() Era {
+	if p.IsAuto() {
+		return eras[len(eras)-1]
+	}
+	return eraOf(p.Release())
+}
 
 // String gives the name that [ParsePeer] reads.
 func (p Peer) String() string {
 	if p.IsAuto() {
 		return "auto"
 	}
-	s := fmt.Sprintf("beaker-%d.%d", p.Major, p.Minor)
+	s := "beaker-" + p.Release().String()
+	if p.Patch == lastPatch[p.Minor] {
+		s = fmt.Sprintf("beaker-%d.%d", p.Major, p.Minor)
+	}
 	if p.Python != 0 {
 		s += fmt.Sprintf("/python%d", p.Python)
 	}
+	for _, part := range []string{p.Crypto, p.Memcached} {
+		if part != "" {
+			s += "/" + part
+		}
+	}
 	return s
+}
+
+// Mode returns the AES mode of the library that the peer encrypts with, where
+// crypto_type is as given ("default", "nss" …). Of a default that finds an unknown
+// library it is CTR, which all have in common but nss and, up to 1.6.3, PyCrypto. A
+// library that is not known to Beaker at all is an error in Beaker's words.
+//
+// Beaker: crypto/__init__.py, get_crypto_module and load_default_module.
+func (p Peer) Mode(cryptoType string) (beakerfmt.AESMode, error) {
+	module := cryptoType
+	switch cryptoType {
+	case "", "default", "auto":
+		module = p.Crypto
+	case "nss", "pycrypto", "cryptography":
+	default:
+		return beakerfmt.AESNone, fmt.Errorf("No crypto backend with name '%s' is registered.", cryptoType) //nolint:staticcheck // Beaker's words
+	}
+	switch module {
+	case "nss":
+		return beakerfmt.CBC, nil
+	case "cryptography":
+		if !p.Era().GCM {
+			return beakerfmt.AESNone, fmt.Errorf("crypto_type = cryptography: %s has no such module", p)
+		}
+		return beakerfmt.GCM, nil
+	case "pycrypto":
+		return p.Era().PyCrypto, nil
+	}
+	return beakerfmt.CTR, nil
+}
+
+// Form returns the form in which the peer writes a new session under these
+// options: Type "cookie" or any other, DataSerializer, EncryptKey, CryptoType and
+// EncryptNonceBits. The error says which of them the peer does not know.
+//
+// Beaker: session.py, Session.save, CookieSession._create_cookie and
+// _ConfigurableSession._encrypt_data.
+func (p Peer) Form(o *Options) (beakerfmt.Form, error) {
+	era, cookie := p.Era(), o.Type == "cookie"
+	if o.EncryptKey == "" && !cookie && !era.ServerText {
+		return beakerfmt.Form{}, nil // the dict: data_serializer does not matter
+	}
+	f := beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2}
+	if o.DataSerializer == "json" {
+		if !era.JSON {
+			return f, fmt.Errorf("data_serializer = json: %s has only pickle", p)
+		}
+		f.Serializer, f.Protocol = beakerfmt.JSON, 0
+	}
+	if o.EncryptKey == "" {
+		return f, nil
+	}
+	if !cookie && !era.ServerAES {
+		return f, fmt.Errorf("encrypt_key: %s encrypts cookie-only sessions alone", p)
+	}
+	var err error
+	if f.AES, err = p.Mode(o.CryptoType); err != nil {
+		return f, err
+	}
+	f.NonceBits = era.NonceBits
+	if era.NonceBits == beakerfmt.DefaultNonceBits {
+		f.NonceBits = o.EncryptNonceBits
+	}
+	if f.NonceBits%8 != 0 || f.NonceBits < 8 {
+		return f, errors.New("encrypt_nonce_bits: Nonce complexity currently supports multiples of 8")
+	}
+	return f, nil
+}
+
+// Reads reports whether the peer, under these options, reads a session in this
+// form, and if not, says why. A mode of AES counts only as far as the peer's
+// library is known. Auto reads everything.
+func (p Peer) Reads(f beakerfmt.Form, o *Options) error {
+	if p.IsAuto() {
+		return nil
+	}
+	own, err := p.Form(o)
+	switch {
+	case err != nil:
+		return err
+	case own.Text == beakerfmt.TextNone && f.Text != beakerfmt.TextNone:
+		return fmt.Errorf("%s reads the dict itself, not a text of base64", p)
+	case own.Text != beakerfmt.TextNone && f.Text == beakerfmt.TextNone:
+		return fmt.Errorf("%s reads a text of base64, not the dict itself", p)
+	case own.Text == beakerfmt.TextNone:
+		return nil
+	case own.Serializer != f.Serializer:
+		return fmt.Errorf("%s reads %s with these options, not %s", p, own.Serializer, f.Serializer)
+	case own.AES == beakerfmt.AESNone && f.AES != beakerfmt.AESNone:
+		return fmt.Errorf("%s has no encrypt_key", p)
+	case own.AES != beakerfmt.AESNone && f.AES == beakerfmt.AESNone:
+		return fmt.Errorf("%s reads encrypted sessions only", p)
+	case !p.decrypts(f.AES, own.AES, o.CryptoType):
+		return fmt.Errorf("%s does not decrypt AES-%s", p, f.AES)
+	case own.NonceBits != f.NonceBits:
+		return fmt.Errorf("%s reads nonces of %d bits, not %d", p, own.NonceBits, f.NonceBits)
+	}
+	return nil
+}
+
+// decrypts: an unknown library is none of those that have to be asked for.
+func (p Peer) decrypts(m, own beakerfmt.AESMode, cryptoType string) bool {
+	unknown := p.Crypto == "" && (cryptoType == "" || cryptoType == "default" || cryptoType == "auto")
+	return m == own || unknown && (m == beakerfmt.CBC || m == p.Era().PyCrypto)
 }
 
 // since reports whether the peer is of Beaker 1.minor or later; auto is the
 // newest.
 func (p Peer) since(minor int) bool { return p.IsAuto() || p.Minor >= minor }
-
-// form is how the peer writes a server-side session without encryption:
-// up to 1.11 the dict itself, from 1.12 on a text (Beaker: Session.save,
-// Session._encrypt_data). The text is unicode, which Python 2 and 3 both read.
-func (p Peer) form(s beakerfmt.Serializer) beakerfmt.Form {
-	if !p.since(12) {
-		return beakerfmt.Form{Text: beakerfmt.TextNone}
-	}
-	return beakerfmt.Form{Text: beakerfmt.TextStr, Serializer: s, Protocol: 2}
-}
 
 // dialect is whose http.cookies parse and print the headers.
 func (p Peer) dialect() beakerfmt.Dialect {
@@ -89,14 +251,14 @@ func (p Peer) dialect() beakerfmt.Dialect {
 	return beakerfmt.Python3
 }
 
-// walk is how the peer reads a Cookie header. Before 1.8 an illegal name
-// spoiled it, and before 1.10 Beaker had not yet taught an older Python that
-// SameSite is an attribute (Beaker: cookie.py).
+// walk is how the peer reads a Cookie header. Before 1.10 Beaker had not yet
+// taught an older Python that SameSite is an attribute (Beaker: cookie.py).
 func (p Peer) walk(lenient bool) beakerfmt.CookieWalk {
+	era := p.Era()
 	return beakerfmt.CookieWalk{
 		Dialect:       p.dialect(),
-		StrictNames:   !p.since(8),
-		PlainSameSite: !p.since(10) && p.Python == 2,
+		StrictNames:   era.StrictNames,
+		PlainSameSite: !era.ServerSameSite && p.Python == 2,
 		Lenient:       lenient,
 	}
 }

@@ -191,7 +191,8 @@ func (s *Session) form(found beakerfmt.Form) beakerfmt.Form {
 	if s.m.opts.Peer.IsAuto() && s.stored != "" {
 		return found
 	}
-	return s.m.opts.Peer.form(s.m.serializer)
+	f, _ := s.m.opts.Peer.Form(&s.m.opts)
+	return f
 }
 
 // update writes our changes into the record as it is now, under its lock.
