@@ -76,7 +76,7 @@ func EnvelopeKey(encryptKey, validateKey []byte, nonce string) ([]byte, error) {
 // padding of its own, followed by base64. That the whole is random cannot be seen.
 func isEnvelope(text string) bool {
 	nonce := paddedNonce(text)
-	return len(text) >= minEnvelope && nonce < len(text) && isBase64(text[max(nonce, 0):])
+	return len(text) >= minEnvelope && nonce < len(text) && isBase64(text[nonce:])
 }
 
 // paddedNonce returns the length of a nonce that ends in padding, 0 if text

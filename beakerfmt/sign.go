@@ -6,7 +6,9 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"strings"
+	"sync"
 )
 
 // ErrBadSignature says that a cookie value was not signed with any of the keys.
@@ -17,14 +19,30 @@ var ErrBadSignature = errors.New("beakerfmt: verify cookie: bad signature")
 // payload: 40 lower-case hexadecimal digits.
 const SignatureLen = 2 * sha1.Size
 
-// AppendSigned appends the cookie value that carries payload, signed with key:
-// hex(HMAC-SHA1(key, payload)), then the payload as it stands. A key from a
-// configuration is its UTF-8 bytes. [Verify] gives the payload back, unless it
-// begins or ends with a double quote.
+// Signer signs cookie values with its first key, and verifies those that any of
+// its keys signed. It is safe for concurrent use.
+type Signer struct {
+	macs []*mac
+}
+
+// NewSigner returns a Signer. A key from a configuration is its UTF-8 bytes; an
+// empty one signs nothing that would be verified.
+func NewSigner(keys ...[]byte) *Signer {
+	s := &Signer{}
+	for _, k := range keys {
+		s.macs = append(s.macs, newMAC(k))
+	}
+	return s
+}
+
+// Append appends the cookie value that carries payload, signed with the first
+// key: hex(HMAC-SHA1(key, payload)), then the payload as it stands.
+// [Signer.Verify] gives the payload back, unless it begins or ends with a double
+// quote. A Signer needs a key for that.
 //
 // Beaker: session.py, SignedCookie.value_encode.
-func AppendSigned(dst []byte, key []byte, payload string) []byte {
-	sig := signature(key, payload)
+func (s *Signer) Append(dst []byte, payload string) []byte {
+	sig := s.macs[0].sign(payload)
 	dst = append(dst, sig[:]...)
 	return append(dst, payload...)
 }
@@ -35,11 +53,10 @@ func AppendSigned(dst []byte, key []byte, payload string) []byte {
 //
 // As in Beaker, double quotes at both ends are stripped and escapes between them
 // are not undone, the digits must be lower-case, and the empty payload is a
-// valid one. An empty key signs nothing. The time taken does not depend on
-// which key matches, or how nearly.
+// valid one. The time taken does not depend on which key matches, or how nearly.
 //
 // Beaker: session.py, SignedCookie.value_decode.
-func Verify(keys [][]byte, value string) (payload string, key int, err error) {
+func (s *Signer) Verify(value string) (payload string, key int, err error) {
 	value = strings.Trim(value, `"`)
 	if len(value) < SignatureLen {
 		return "", 0, ErrBadSignature
@@ -49,11 +66,11 @@ func Verify(keys [][]byte, value string) (payload string, key int, err error) {
 	payload = value[SignatureLen:]
 
 	match := -1
-	for i := len(keys) - 1; i >= 0; i-- { // backwards, so that the first match is the last one kept
-		if len(keys[i]) == 0 {
+	for i := len(s.macs) - 1; i >= 0; i-- { // backwards, so that the first match is the last one kept
+		if s.macs[i].empty {
 			continue
 		}
-		want := signature(keys[i], payload)
+		want := s.macs[i].sign(payload)
 		match = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(want[:], given[:]), i, match)
 	}
 	if match < 0 {
@@ -62,10 +79,44 @@ func Verify(keys [][]byte, value string) (payload string, key int, err error) {
 	return payload, match, nil
 }
 
-func signature(key []byte, payload string) (sig [SignatureLen]byte) {
-	mac := hmac.New(sha1.New, key)
-	mac.Write([]byte(payload))
-	var sum [sha1.Size]byte
-	hex.Encode(sig[:], mac.Sum(sum[:0]))
+// AppendSigned signs once: see [Signer.Append].
+func AppendSigned(dst []byte, key []byte, payload string) []byte {
+	return NewSigner(key).Append(dst, payload)
+}
+
+// Verify verifies once: see [Signer.Verify].
+func Verify(keys [][]byte, value string) (payload string, key int, err error) {
+	return NewSigner(keys...).Verify(value)
+}
+
+// mac keeps what can be used again of an HMAC: setting one up costs as much as
+// a signature.
+type mac struct {
+	empty bool
+	pool  sync.Pool // of *keyedHash
+}
+
+type keyedHash struct {
+	hash hash.Hash
+	buf  [1024]byte
+}
+
+func newMAC(key []byte) *mac {
+	m := &mac{empty: len(key) == 0}
+	key = append([]byte(nil), key...)
+	m.pool.New = func() any { return &keyedHash{hash: hmac.New(sha1.New, key)} }
+	return m
+}
+
+func (m *mac) sign(payload string) (sig [SignatureLen]byte) {
+	h := m.pool.Get().(*keyedHash)
+	defer m.pool.Put(h)
+	h.hash.Reset()
+	for len(payload) > 0 {
+		n := copy(h.buf[:], payload)
+		h.hash.Write(h.buf[:n])
+		payload = payload[n:]
+	}
+	hex.Encode(sig[:], h.hash.Sum(h.buf[:0]))
 	return sig
 }

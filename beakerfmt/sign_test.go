@@ -103,14 +103,3 @@ func FuzzVerify(f *testing.F) {
 		require.ErrorIs(t, err, ErrBadSignature)
 	})
 }
-
-func BenchmarkVerify(b *testing.B) {
-	k := keys("a secret of some length")
-	signed := string(AppendSigned(nil, k[0], exampleID))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := Verify(k, signed); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -1,0 +1,179 @@
+package livetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/scripts/peers"
+	"github.com/gobeaker/gobeaker/stores/backend"
+)
+
+// Every peer reads exactly the forms of which compat's table of eras says so:
+// each form that there is, written by Go, under each of the options that matter.
+func TestReads(t *testing.T) {
+	for _, venv := range peers.Beakers(t) {
+		t.Run(venv.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newReader(t, venv)
+			read, refused := 0, 0
+			for _, o := range r.optionSets(t) {
+				for _, form := range allForms(o) {
+					if r.check(t, o, form) {
+						read++
+					} else {
+						refused++
+					}
+				}
+			}
+			t.Logf("%s: %d forms read, %d refused", r.peer, read, refused)
+			require.Positive(t, read)
+			require.Positive(t, refused)
+		})
+	}
+}
+
+// reader is a Beaker that is asked what it reads.
+type reader struct {
+	python    *process
+	peer      compat.Peer
+	libraries []string
+}
+
+func newReader(t *testing.T, venv peers.Venv) *reader {
+	peer, err := compat.ParsePeer(venv.Peer())
+	require.NoError(t, err)
+	r := &reader{peer: peer, python: startProcess(t, nil, venv.Exe, peers.Script(t, "reads.py"))}
+	r.python.ask(t, `{"libraries": true}`, &r.libraries)
+	switch {
+	case r.has("nss") && peer.Era().PyCrypto == beakerfmt.CTR: // known to Beaker from 1.6.4 on
+		r.peer.Crypto = "nss"
+	case r.has("pycryptopp"):
+		r.peer.Crypto = "pycryptopp"
+	case r.has("Crypto"):
+		r.peer.Crypto = "pycrypto"
+	}
+	return r
+}
+
+func (r *reader) has(library string) bool { return slices.Contains(r.libraries, library) }
+
+// optionSets are those with which this Beaker can be set up here.
+func (r *reader) optionSets(t *testing.T) (all []*compat.Options) {
+	dir, era := t.TempDir(), r.peer.Era()
+	for _, kind := range []string{"cookie", "file"} {
+		for _, serializer := range []string{"pickle", "json"} {
+			for _, bits := range []int{128, 48} {
+				for _, module := range []string{"", "default", "pycrypto", "cryptography"} { // "": no encrypt_key
+					o := compat.Defaults()
+					o.Type, o.DataDir, o.DataSerializer, o.EncryptNonceBits = kind, dir, serializer, bits
+					o.Secret, o.ValidateKey = "secret", "validate-key"
+					if module != "" {
+						o.EncryptKey, o.CryptoType = "encrypt-key", module
+					}
+					switch {
+					case serializer == "json" && !era.JSON, bits == 48 && (module == "" || era.NonceBits == 48):
+					case module == "default" && r.peer.Crypto == "":
+					case module == "pycrypto" && (!era.GCM || !r.has("Crypto") && !r.has("pycryptopp")):
+					case module == "cryptography" && (!era.GCM || !r.has("cryptography")):
+					default:
+						all = append(all, &o)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// allForms are those in which a session can stand where o keeps it.
+func allForms(o *compat.Options) (all []beakerfmt.Form) {
+	if o.Type != "cookie" {
+		all = append(all, beakerfmt.Form{})
+	}
+	for _, s := range []beakerfmt.Serializer{beakerfmt.Pickle, beakerfmt.JSON} {
+		all = append(all, beakerfmt.Form{Text: beakerfmt.TextStr, Serializer: s})
+		for _, m := range []beakerfmt.AESMode{beakerfmt.CTR, beakerfmt.GCM, beakerfmt.CBC, beakerfmt.ECB} {
+			for _, bits := range []int{48, 128} {
+				all = append(all, beakerfmt.Form{Text: beakerfmt.TextStr, Serializer: s, AES: m, NonceBits: bits})
+			}
+		}
+	}
+	return all
+}
+
+// check writes a session in this form, and reports whether Beaker read it, as
+// the table says.
+func (r *reader) check(t *testing.T, o *compat.Options, f beakerfmt.Form) bool {
+	t.Helper()
+	expect := r.peer.Reads(f, o)
+	var answer struct {
+		Value *string
+		Error *string
+	}
+	request, err := json.Marshal(map[string]any{"options": r.options(o), "cookie": o.Key + "=" + writeForm(t, o, f)})
+	require.NoError(t, err)
+	r.python.ask(t, string(request), &answer)
+	read := answer.Value != nil
+	said := "nothing"
+	if answer.Error != nil {
+		said = *answer.Error
+	}
+	require.Equal(t, expect == nil, read, "%s with %s, %s, crypto_type %q, %d bits of nonce reads %+v: the table says %v, Beaker says %s",
+		r.peer, o.Type, o.DataSerializer, o.CryptoType, o.EncryptNonceBits, f, expect, said)
+	return read
+}
+
+// options are those that this Beaker knows.
+func (r *reader) options(o *compat.Options) map[string]any {
+	era := r.peer.Era()
+	options := map[string]any{"type": o.Type, "validate_key": o.ValidateKey}
+	if o.Type != "cookie" {
+		options["secret"], options["data_dir"] = o.Secret, o.DataDir
+	}
+	if o.EncryptKey != "" {
+		options["encrypt_key"] = o.EncryptKey
+	}
+	if era.JSON {
+		options["data_serializer"], options["encrypt_nonce_bits"] = o.DataSerializer, o.EncryptNonceBits
+	}
+	if era.GCM {
+		options["crypto_type"] = o.CryptoType
+	}
+	return options
+}
+
+// writeForm writes a session with a marker and returns the cookie's value.
+func writeForm(t *testing.T, o *compat.Options, f beakerfmt.Form) string {
+	t.Helper()
+	codec := &beakerfmt.Codec{}
+	if f.AES != beakerfmt.AESNone {
+		codec.EncryptKeys, codec.ValidateKeys = [][]byte{[]byte("encrypt-key")}, [][]byte{[]byte(o.ValidateKey)}
+	}
+	d := pyvalue.NewDict(
+		pyvalue.Entry{Key: pyvalue.Str("marker"), Value: pyvalue.Str("here")},
+		pyvalue.Entry{Key: pyvalue.Str("_creation_time"), Value: pyvalue.Float(1700000000)},
+		pyvalue.Entry{Key: pyvalue.Str("_accessed_time"), Value: pyvalue.Float(1700000000)},
+	)
+	if o.Type == "cookie" {
+		payload, err := codec.AppendPayload(nil, d, f)
+		require.NoError(t, err)
+		return string(beakerfmt.AppendSigned(nil, []byte(o.ValidateKey), string(payload)))
+	}
+	v, err := codec.EncodeValue(d, f)
+	require.NoError(t, err)
+	plain := *o
+	plain.EncryptKey = "" // only the place matters here
+	store, err := backend.Open(plain)
+	require.NoError(t, err)
+	id := fmt.Sprintf("%d%d%d%d", f.Text, f.Serializer, f.AES, f.NonceBits)
+	require.NoError(t, store.Put(context.Background(), id, v))
+	return string(beakerfmt.AppendSigned(nil, []byte(o.Secret), id))
+}
