@@ -33,8 +33,10 @@ type Era struct {
 	ServerAES bool
 	// JSON: there is data_serializer = json.
 	JSON bool
-	// GCM: there is crypto_type = cryptography, and crypto_type at all.
-	GCM bool
+	// Libraries are those that crypto_type = default looks for, in this order, and
+	// CryptoTypes those that can be asked for by name; "default" itself is not one of
+	// them (Beaker: crypto/__init__.py, load_default_module and get_crypto_module).
+	Libraries, CryptoTypes []string
 	// PyCrypto is what the module of PyCrypto and pycryptodome encrypts with
 	// (Beaker: crypto/pycrypto.py).
 	PyCrypto beakerfmt.AESMode
@@ -56,18 +58,30 @@ type Era struct {
 // eras has what was found by experiment with every release from 1.3 on; the
 // tests hold it against fixtures and against the releases themselves.
 var eras = []Era{
-	{Since: Release{1, 3, 0}, NonceBits: 48, PyCrypto: beakerfmt.ECB, StrictNames: true},
-	{Since: Release{1, 6, 2}, NonceBits: 48, PyCrypto: beakerfmt.ECB, StrictNames: true, ServerAES: true},
-	{Since: Release{1, 6, 4}, NonceBits: 48, PyCrypto: beakerfmt.CTR, StrictNames: true, ServerAES: true},
-	{Since: Release{1, 8, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, ServerAES: true, JSON: true},
-	{Since: Release{1, 9, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, ServerAES: true, JSON: true, GCM: true},
-	{Since: Release{1, 10, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, ServerAES: true, JSON: true, GCM: true, ServerSameSite: true},
-	{Since: Release{1, 10, 1}, NonceBits: 128, PyCrypto: beakerfmt.CTR, ServerAES: true, JSON: true, GCM: true, ServerSameSite: true, CookieSameSite: true},
-	{Since: Release{1, 11, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, ServerAES: true, JSON: true, GCM: true, ServerSameSite: true, CookieSameSite: true, ConfigKeys: true},
-	{Since: Release{1, 12, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, ServerAES: true, JSON: true, GCM: true, ServerSameSite: true, CookieSameSite: true, ConfigKeys: true, ServerText: true},
+	{Since: Release{1, 3, 0}, NonceBits: 48, PyCrypto: beakerfmt.ECB, Libraries: oldestLibraries, StrictNames: true},
+	{Since: Release{1, 6, 2}, NonceBits: 48, PyCrypto: beakerfmt.ECB, Libraries: oldestLibraries, StrictNames: true, ServerAES: true},
+	{Since: Release{1, 6, 4}, NonceBits: 48, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, StrictNames: true, ServerAES: true},
+	{Since: Release{1, 8, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, ServerAES: true, JSON: true},
+	{Since: Release{1, 9, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, CryptoTypes: oldTypes, ServerAES: true, JSON: true},
+	{Since: Release{1, 10, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, CryptoTypes: oldTypes, ServerAES: true, JSON: true, ServerSameSite: true},
+	{Since: Release{1, 10, 1}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, CryptoTypes: oldTypes, ServerAES: true, JSON: true, ServerSameSite: true, CookieSameSite: true},
+	{Since: Release{1, 11, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, CryptoTypes: oldTypes, ServerAES: true, JSON: true, ServerSameSite: true, CookieSameSite: true, ConfigKeys: true},
+	{Since: Release{1, 12, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: oldLibraries, CryptoTypes: oldTypes, ServerAES: true, JSON: true, ServerSameSite: true, CookieSameSite: true, ConfigKeys: true, ServerText: true},
+	// From here on the default may be GCM, which logs out everybody whose session was
+	// encrypted by the default of before.
+	{Since: Release{1, 14, 0}, NonceBits: 128, PyCrypto: beakerfmt.CTR, Libraries: newLibraries, CryptoTypes: newTypes, ServerAES: true, JSON: true, ServerSameSite: true, CookieSameSite: true, ConfigKeys: true, ServerText: true},
 }
 
-// Eras returns the eras of Beaker's formats, the oldest first.
+var (
+	oldestLibraries = []string{"pycryptopp", "pycrypto"}
+	oldLibraries    = []string{"nss", "pycryptopp", "pycrypto"}
+	newLibraries    = []string{"cryptography", "pycrypto"}
+	oldTypes        = []string{"nss", "pycrypto", "cryptography"}
+	newTypes        = []string{"pycryptodome", "pycrypto", "cryptography"}
+)
+
+// Eras returns the eras of Beaker's formats, the oldest first. Nothing in them
+// may be changed.
 func Eras() []Era { return slices.Clone(eras) }
 
 // eraOf returns the era of a release. One older than all counts as the oldest.
@@ -78,6 +92,15 @@ func eraOf(r Release) Era {
 		}
 	}
 	return eras[0]
+}
+
+// asked are the libraries that can be meant by name: where there is no
+// crypto_type, those that may be there.
+func (e Era) asked() []string {
+	if len(e.CryptoTypes) == 0 {
+		return e.Libraries
+	}
+	return e.CryptoTypes
 }
 
 // lastPatch is the last release of each series, which is meant by "1.6".

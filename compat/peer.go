@@ -67,6 +67,8 @@ func ParsePeer(name string) (Peer, error) {
 			p.Python = 3
 		case "nss", "pycryptopp", "pycrypto", "cryptography":
 			p.Crypto = part
+		case "pycryptodome":
+			p.Crypto = "pycrypto"
 		case "python-memcached", "pylibmc":
 			p.Memcached = part
 		default:
@@ -136,32 +138,54 @@ func (p Peer) String() string {
 }
 
 // Mode returns the AES mode of the library that the peer encrypts with, where
-// crypto_type is as given ("default", "nss" …). Of a default that finds an unknown
-// library it is CTR, which all have in common but nss and, up to 1.6.3, PyCrypto. A
-// library that is not known to Beaker at all is an error in Beaker's words.
+// crypto_type is as given ("default", "nss" …; "auto" means default). Of a default
+// that finds an unknown library it is the mode of the first one in the era's list
+// that is not nss, which hardly anybody has: CTR, and GCM from 1.14 on. Without
+// any peer it is CTR, what most fleets write. A name that the peer does not know
+// is an error.
 //
 // Beaker: crypto/__init__.py, get_crypto_module and load_default_module.
 func (p Peer) Mode(cryptoType string) (beakerfmt.AESMode, error) {
-	module := cryptoType
-	switch cryptoType {
-	case "", "default", "auto":
-		module = p.Crypto
-	case "nss", "pycrypto", "cryptography":
-	default:
-		return beakerfmt.AESNone, fmt.Errorf("No crypto backend with name '%s' is registered.", cryptoType) //nolint:staticcheck // Beaker's words
-	}
-	switch module {
-	case "nss":
-		return beakerfmt.CBC, nil
-	case "cryptography":
-		if !p.Era().GCM {
-			return beakerfmt.AESNone, fmt.Errorf("crypto_type = cryptography: %s has no such module", p)
+	if !isDefault(cryptoType) {
+		switch mode, known := p.modeOf(cryptoType); {
+		case !known:
+			return mode, fmt.Errorf("No crypto backend with name '%s' is registered.", cryptoType) //nolint:staticcheck // Beaker's words
+		case !p.IsAuto() && !slices.Contains(p.Era().asked(), cryptoType):
+			return mode, fmt.Errorf("crypto_type: %s has no %s", p, cryptoType)
+		default:
+			return mode, nil
 		}
-		return beakerfmt.GCM, nil
-	case "pycrypto":
-		return p.Era().PyCrypto, nil
 	}
-	return beakerfmt.CTR, nil
+	library := p.Crypto
+	switch {
+	case library != "":
+	case p.IsAuto():
+		library = "pycrypto"
+	default:
+		all := slices.DeleteFunc(slices.Clone(p.Era().Libraries), func(l string) bool { return l == "nss" })
+		library = all[0]
+	}
+	mode, _ := p.modeOf(library)
+	return mode, nil
+}
+
+func isDefault(cryptoType string) bool {
+	return cryptoType == "" || cryptoType == "default" || cryptoType == "auto"
+}
+
+// modeOf is what Beaker does with a library.
+func (p Peer) modeOf(library string) (mode beakerfmt.AESMode, known bool) {
+	switch library {
+	case "nss":
+		return beakerfmt.CBC, true
+	case "cryptography":
+		return beakerfmt.GCM, true
+	case "pycrypto", "pycryptodome":
+		return p.Era().PyCrypto, true
+	case "pycryptopp":
+		return beakerfmt.CTR, true
+	}
+	return beakerfmt.AESNone, false
 }
 
 // Form returns the form in which the peer writes a new session under these
@@ -209,7 +233,11 @@ func (p Peer) Reads(f beakerfmt.Form, o *Options) error {
 	if p.IsAuto() {
 		return nil
 	}
-	own, err := p.Form(o)
+	as := *o
+	if o.Type != "cookie" && !p.Era().ServerAES {
+		as.EncryptKey = "" // which has no effect
+	}
+	own, err := p.Form(&as)
 	switch {
 	case err != nil:
 		return err
@@ -233,10 +261,15 @@ func (p Peer) Reads(f beakerfmt.Form, o *Options) error {
 	return nil
 }
 
-// decrypts: an unknown library is none of those that have to be asked for.
+// decrypts: an unknown library may be any that the default looks for.
 func (p Peer) decrypts(m, own beakerfmt.AESMode, cryptoType string) bool {
-	unknown := p.Crypto == "" && (cryptoType == "" || cryptoType == "default" || cryptoType == "auto")
-	return m == own || unknown && (m == beakerfmt.CBC || m == p.Era().PyCrypto)
+	if own == beakerfmt.AESNone || p.Crypto != "" || !isDefault(cryptoType) {
+		return m == own
+	}
+	return slices.ContainsFunc(p.Era().Libraries, func(l string) bool {
+		mode, _ := p.modeOf(l)
+		return mode == m
+	})
 }
 
 // since reports whether the peer is of Beaker 1.minor or later; auto is the

@@ -68,7 +68,8 @@ func TestEras(t *testing.T) {
 	require.False(t, compat.Eras()[0].JSON, "the table is nobody's to change")
 
 	require.Equal(t, eras[len(eras)-1], compat.Peer{}.Era())
-	for version, since := range map[string]string{"1.2": "1.3.0", "1.5.4": "1.3.0", "1.6.2": "1.6.2", "1.6.5": "1.6.4", "1.7": "1.6.4", "1.8.1": "1.8.0", "1.10.0": "1.10.0", "1.10": "1.10.1", "1.14.1": "1.12.0"} {
+	require.Equal(t, "1.14.0", compat.Peer{}.Era().Since.String())
+	for version, since := range map[string]string{"1.2": "1.3.0", "1.5.4": "1.3.0", "1.6.2": "1.6.2", "1.6.5": "1.6.4", "1.7": "1.6.4", "1.8.1": "1.8.0", "1.10.0": "1.10.0", "1.10": "1.10.1", "1.13": "1.12.0", "1.14.1": "1.14.0"} {
 		p, err := compat.ParsePeer("beaker-" + version)
 		require.NoError(t, err)
 		require.Equal(t, since, p.Era().Since.String(), version)
@@ -102,10 +103,13 @@ func TestPeerForm(t *testing.T) {
 		"1.6.3, not asked for":      {peer: "beaker-1.6.3", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CTR, NonceBits: 48}},
 		"1.5.4, server":             {peer: "beaker-1.5.4", change: []change{encrypted}, err: "encrypts cookie-only sessions alone"},
 		"1.5.4, cookie":             {peer: "beaker-1.5.4", change: []change{encrypted, cookie}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CTR, NonceBits: 48}},
-		"1.8, GCM":                  {peer: "beaker-1.8", change: []change{encrypted, module("cryptography")}, err: "no such module"},
+		"1.8, GCM":                  {peer: "beaker-1.8", change: []change{encrypted, module("cryptography")}, err: "has no cryptography"},
 		"1.9, GCM":                  {peer: "beaker-1.9", change: []change{encrypted, module("cryptography")}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.GCM, NonceBits: 128}},
 		"default is nss":            {peer: "beaker-1.13/nss", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CBC, NonceBits: 128}},
 		"nss, but told otherwise":   {peer: "beaker-1.13/nss", change: []change{encrypted, module("pycrypto")}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CTR, NonceBits: 128}},
+		"1.14 prefers GCM":          {peer: "beaker-1.14", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.GCM, NonceBits: 128}},
+		"1.14 with PyCryptodome":    {peer: "beaker-1.14/pycryptodome", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CTR, NonceBits: 128}},
+		"1.14 has no nss":           {peer: "beaker-1.14", change: []change{encrypted, module("nss")}, err: "has no nss"},
 		"unknown module":            {peer: "auto", change: []change{encrypted, module("openssl")}, err: "No crypto backend with name 'openssl' is registered."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,12 +158,19 @@ func TestPeerReads(t *testing.T) {
 		{"beaker-1.7", "e", "", sealed(beakerfmt.CTR, 128), "nonces of 48 bits, not 128"},
 		{"beaker-1.12", "e", "", sealed(beakerfmt.CBC, 128), ""},
 		{"beaker-1.12", "e", "", sealed(beakerfmt.GCM, 128), "does not decrypt AES-gcm"},
+		{"beaker-1.14", "e", "", sealed(beakerfmt.GCM, 128), ""},
+		{"beaker-1.14", "e", "", sealed(beakerfmt.CTR, 128), ""},
+		{"beaker-1.14", "e", "", sealed(beakerfmt.CBC, 128), "does not decrypt AES-cbc"},
+		{"beaker-1.14/pycrypto", "e", "", sealed(beakerfmt.GCM, 128), "does not decrypt AES-gcm"},
+		{"beaker-1.14", "e", "nss", sealed(beakerfmt.CBC, 128), "has no nss"},
 		{"beaker-1.12", "e", "", sealed(beakerfmt.ECB, 128), "does not decrypt AES-ecb"},
+		{"beaker-1.8", "e", "cryptography", sealed(beakerfmt.GCM, 128), "has no cryptography"},
 		{"beaker-1.12", "e", "cryptography", sealed(beakerfmt.GCM, 128), ""},
 		{"beaker-1.12/cryptography", "e", "", sealed(beakerfmt.GCM, 128), ""},
 		{"beaker-1.12/nss", "e", "", sealed(beakerfmt.CTR, 128), "does not decrypt AES-ctr"},
 		{"beaker-1.6.3", "e", "", sealed(beakerfmt.ECB, 48), ""},
-		{"beaker-1.6.1", "e", "", sealed(beakerfmt.CTR, 48), "encrypts cookie-only sessions alone"},
+		{"beaker-1.6.1", "e", "", sealed(beakerfmt.CTR, 48), "reads the dict itself"},
+		{"beaker-1.6.1", "e", "", dict, ""},
 	} {
 		p, err := compat.ParsePeer(c.peer)
 		require.NoError(t, err)

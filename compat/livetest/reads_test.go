@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ import (
 // Every peer reads exactly the forms of which compat's table of eras says so:
 // each form that there is, written by Go, under each of the options that matter.
 func TestReads(t *testing.T) {
-	for _, venv := range peers.Beakers(t) {
+	for _, venv := range peers.AllBeakers(t) {
 		t.Run(venv.Name, func(t *testing.T) {
 			t.Parallel()
 			r := newReader(t, venv)
@@ -52,18 +53,20 @@ func newReader(t *testing.T, venv peers.Venv) *reader {
 	require.NoError(t, err)
 	r := &reader{peer: peer, python: startProcess(t, nil, venv.Exe, peers.Script(t, "reads.py"))}
 	r.python.ask(t, `{"libraries": true}`, &r.libraries)
-	switch {
-	case r.has("nss") && peer.Era().PyCrypto == beakerfmt.CTR: // known to Beaker from 1.6.4 on
-		r.peer.Crypto = "nss"
-	case r.has("pycryptopp"):
-		r.peer.Crypto = "pycryptopp"
-	case r.has("Crypto"):
-		r.peer.Crypto = "pycrypto"
+	for _, library := range slices.Backward(peer.Era().Libraries) {
+		if r.has(library) {
+			r.peer.Crypto = library
+		}
 	}
 	return r
 }
 
-func (r *reader) has(library string) bool { return slices.Contains(r.libraries, library) }
+func (r *reader) has(library string) bool {
+	if strings.HasPrefix(library, "pycrypto") && library != "pycryptopp" {
+		library = "Crypto"
+	}
+	return slices.Contains(r.libraries, library)
+}
 
 // optionSets are those with which this Beaker can be set up here.
 func (r *reader) optionSets(t *testing.T) (all []*compat.Options) {
@@ -71,7 +74,7 @@ func (r *reader) optionSets(t *testing.T) (all []*compat.Options) {
 	for _, kind := range []string{"cookie", "file"} {
 		for _, serializer := range []string{"pickle", "json"} {
 			for _, bits := range []int{128, 48} {
-				for _, module := range []string{"", "default", "pycrypto", "cryptography"} { // "": no encrypt_key
+				for _, module := range append([]string{"", "default"}, era.CryptoTypes...) { // "": no encrypt_key
 					o := compat.Defaults()
 					o.Type, o.DataDir, o.DataSerializer, o.EncryptNonceBits = kind, dir, serializer, bits
 					o.Secret, o.ValidateKey = "secret", "validate-key"
@@ -81,8 +84,7 @@ func (r *reader) optionSets(t *testing.T) (all []*compat.Options) {
 					switch {
 					case serializer == "json" && !era.JSON, bits == 48 && (module == "" || era.NonceBits == 48):
 					case module == "default" && r.peer.Crypto == "":
-					case module == "pycrypto" && (!era.GCM || !r.has("Crypto") && !r.has("pycryptopp")):
-					case module == "cryptography" && (!era.GCM || !r.has("cryptography")):
+					case module != "" && module != "default" && !r.has(module):
 					default:
 						all = append(all, &o)
 					}
@@ -144,7 +146,7 @@ func (r *reader) options(o *compat.Options) map[string]any {
 	if era.JSON {
 		options["data_serializer"], options["encrypt_nonce_bits"] = o.DataSerializer, o.EncryptNonceBits
 	}
-	if era.GCM {
+	if len(era.CryptoTypes) > 0 {
 		options["crypto_type"] = o.CryptoType
 	}
 	return options
