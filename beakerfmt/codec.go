@@ -1,6 +1,7 @@
 package beakerfmt
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -217,15 +218,12 @@ func (c *Codec) decodeText(text string, signedBy int, f *Form) (*pyvalue.Dict, e
 	if len(c.EncryptKeys) == 0 {
 		return c.decodePlain(text, f)
 	}
-	if !isEnvelope(text) {
-		if c.looksPlain(text) && !c.AcceptPlaintext {
-			return nil, ErrPlaintext
+	err := ErrCorrupt
+	if len(text) >= minEnvelope && paddedNonce(text) < len(text) {
+		var d *pyvalue.Dict
+		if d, err = c.open(text, signedBy, f); err == nil || errors.Is(err, ErrNoSession) {
+			return d, err
 		}
-		return c.decodePlain(text, f)
-	}
-	d, err := c.open(text, signedBy, f)
-	if err == nil || !errors.Is(err, ErrDecrypt) {
-		return d, err
 	}
 	clear := *f
 	switch d, plainErr := c.decodePlain(text, &clear); {
@@ -237,12 +235,6 @@ func (c *Codec) decodeText(text string, signedBy int, f *Form) (*pyvalue.Dict, e
 		*f = clear
 		return d, plainErr
 	}
-}
-
-// looksPlain reports whether text is the base64 of something serialized.
-func (c *Codec) looksPlain(text string) bool {
-	raw, err := base64.StdEncoding.DecodeString(text)
-	return err == nil && (isPickle(raw) || isZlib(raw))
 }
 
 // decodePlain decodes what is not encrypted: base64, behind a nonce if Beaker was
@@ -284,6 +276,22 @@ func (c *Codec) decodeRaw(raw []byte, f *Form) (*pyvalue.Dict, error) {
 		return decodeJSON(raw, c.Limits)
 	}
 	return nil, fmt.Errorf("%w: neither a pickle nor a zlib stream", ErrCorrupt)
+}
+
+// beginsSession reports whether data that cannot be decoded as a whole is a
+// session at least where it begins, and not a chance hit of a wrong key.
+func beginsSession(raw []byte) bool {
+	if !isZlib(raw) {
+		return isSession(raw)
+	}
+	r, err := openInflater(bytes.NewReader(raw))
+	if err != nil {
+		return false
+	}
+	defer inflaters.Put(r)
+	var first [1]byte
+	_, err = io.ReadFull(r, first[:])
+	return err == nil && first[0] == '{'
 }
 
 // isSession looks harder than isPickle and isZlib, for what came out of a

@@ -1,6 +1,7 @@
 package beakerfmt
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/pbkdf2"
@@ -146,11 +147,20 @@ func bitsOf(nonce string) int {
 // decodes completely. Without any it is ErrDecrypt, or ErrCorrupt if the
 // plaintext of one began as a session does.
 func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) {
+	modes := c.Modes
+	if len(modes) == 0 {
+		modes = readModes
+	}
+	lens := c.nonceLens(text)
 	failed := ErrDecrypt
-	for _, n := range c.nonceLens(text) {
+	for _, n := range lens {
 		sealed, err := base64.StdEncoding.DecodeString(text[n:])
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		plain := sealed // the only attempt may write over it
+		if len(lens)*len(c.EncryptKeys)*len(c.ValidateKeys)*len(modes) > 1 {
+			plain = make([]byte, len(sealed))
 		}
 		nonce := text[:n]
 		for k := range c.EncryptKeys {
@@ -158,7 +168,11 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 				if signedBy >= 0 && v != signedBy {
 					continue
 				}
-				d, found, err := c.openWith(k, v, nonce, sealed)
+				block, err := c.cipher(k, v, nonce)
+				if err != nil {
+					return nil, err
+				}
+				d, found, err := c.openWith(block, modes, plain, sealed)
 				switch {
 				case err == nil || errors.Is(err, ErrNoSession):
 					f.AES, f.Serializer, f.Protocol = found.AES, found.Serializer, found.Protocol
@@ -173,22 +187,18 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 	return nil, failed
 }
 
-func (c *Codec) openWith(encrypt, validate int, nonce string, sealed []byte) (*pyvalue.Dict, Form, error) {
+func (c *Codec) cipher(encrypt, validate int, nonce string) (cipher.Block, error) {
 	key, err := EnvelopeKey(c.EncryptKeys[encrypt], c.ValidateKeys[validate], nonce)
 	if err != nil {
-		return nil, Form{}, err
+		return nil, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, Form{}, err
-	}
-	modes := c.Modes
-	if len(modes) == 0 {
-		modes = readModes
-	}
+	return aes.NewCipher(key)
+}
+
+func (c *Codec) openWith(block cipher.Block, modes []AESMode, buf, sealed []byte) (*pyvalue.Dict, Form, error) {
 	failed := ErrDecrypt
 	for _, m := range modes {
-		plain, ok := decrypt(block, m, sealed)
+		plain, ok := decrypt(block, m, buf, sealed)
 		if !ok || (m != GCM && !isSession(plain)) {
 			continue
 		}
@@ -197,50 +207,46 @@ func (c *Codec) openWith(encrypt, validate int, nonce string, sealed []byte) (*p
 		if err == nil || errors.Is(err, ErrNoSession) || m == GCM {
 			return d, f, err
 		}
-		failed = err
+		if beginsSession(plain) {
+			failed = err
+		}
 	}
 	return nil, Form{}, failed
 }
 
-// decrypt undoes one mode. Not ok: it cannot be that mode, or not that key.
-func decrypt(block cipher.Block, m AESMode, sealed []byte) (plain []byte, ok bool) {
+// decrypt undoes one mode and writes into buf, which is as long as sealed and may
+// be the same. Not ok: it cannot be that mode, or not that key.
+func decrypt(block cipher.Block, m AESMode, buf, sealed []byte) (plain []byte, ok bool) {
 	whole := len(sealed) > 0 && len(sealed)%aes.BlockSize == 0
-	switch m {
-	case CTR:
-		plain = make([]byte, len(sealed))
-		newCTR(block).XORKeyStream(plain, sealed)
-		return plain, true
-	case GCM:
-		if len(sealed) < gcmIVLen+gcmTagLen {
-			return nil, false
-		}
-		aead, err := cipher.NewGCM(block)
-		if err != nil {
-			return nil, false
-		}
-		// Go wants the tag behind the ciphertext, Beaker has it in front.
-		box := append(make([]byte, 0, len(sealed)), sealed[gcmIVLen+gcmTagLen:]...)
-		box = append(box, sealed[gcmIVLen:gcmIVLen+gcmTagLen]...)
-		plain, err = aead.Open(box[:0], sealed[:gcmIVLen], box, nil)
-		return plain, err == nil
-	case CBC:
-		if !whole {
-			return nil, false
-		}
-		plain = make([]byte, len(sealed))
-		cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(plain, sealed)
-		return unpad(plain)
-	case ECB:
-		if !whole {
-			return nil, false
-		}
-		plain = make([]byte, len(sealed))
+	switch {
+	case m == CTR:
+		newCTR(block).XORKeyStream(buf, sealed)
+		return buf, true
+	case m == GCM && len(sealed) >= gcmIVLen+gcmTagLen:
+		return decryptGCM(block, buf, sealed)
+	case m == CBC && whole:
+		cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(buf, sealed)
+		return unpad(buf)
+	case m == ECB && whole:
 		for i := 0; i < len(sealed); i += aes.BlockSize {
-			block.Decrypt(plain[i:], sealed[i:])
+			block.Decrypt(buf[i:], sealed[i:])
 		}
-		return []byte(strings.TrimRight(string(plain), pythonSpace)), true
+		return bytes.TrimRight(buf, pythonSpace), true
 	}
 	return nil, false
+}
+
+func decryptGCM(block cipher.Block, buf, sealed []byte) ([]byte, bool) {
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, false
+	}
+	// Go wants the tag behind the ciphertext, Beaker has it in front.
+	var head [gcmIVLen + gcmTagLen]byte
+	n := copy(head[:], sealed)
+	box := append(buf[:copy(buf, sealed[n:])], head[gcmIVLen:]...)
+	plain, err := aead.Open(box[:0], head[:gcmIVLen], box, nil)
+	return plain, err == nil
 }
 
 // pythonSpace is what str.rstrip of Python 2 takes away (Beaker up to 1.6.3:
@@ -290,11 +296,7 @@ func (c *Codec) appendSealed(dst []byte, plain []byte, f Form) ([]byte, error) {
 		return dst, fmt.Errorf("nonce: %w", err)
 	}
 	nonce := base64.StdEncoding.EncodeToString(raw)
-	key, err := EnvelopeKey(c.EncryptKeys[0], c.ValidateKeys[0], nonce)
-	if err != nil {
-		return dst, err
-	}
-	block, err := aes.NewCipher(key)
+	block, err := c.cipher(0, 0, nonce)
 	if err != nil {
 		return dst, err
 	}

@@ -1,17 +1,25 @@
 """Times Beaker on a directory of sessions; started by scripts/benchsession.
 
 usage: beaker_side.py OPTIONS_JSON ROUNDS, with cookie headers on standard
-input, one a line. Prints {"load": ns, "save": ns} for one session each: the
-best of the rounds.
+input, one a line. Prints {"verify": ns, "load": ns, "load, change, save": ns}
+for one session each: the best of the rounds.
 """
 import json
 import sys
 import time
 
-from beaker.session import SessionObject
+from beaker.session import SessionObject, SignedCookie
 
 options = json.loads(sys.argv[1])
 headers = sys.stdin.read().split("\n")[:-1]
+
+
+KEY = "beaker.session.id"
+
+
+def verify(header):
+    secret = options.get("secret") or options["validate_key"]
+    assert isinstance(SignedCookie(secret, input=header)[KEY].value, str)
 
 
 def load(header):
@@ -36,4 +44,4 @@ def best(work):
     return min(times) * 1e9
 
 
-print(json.dumps({"load": best(load), "save": best(save)}))
+print(json.dumps({"verify": best(verify), "load": best(load), "load, change, save": best(save)}))

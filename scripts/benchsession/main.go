@@ -1,19 +1,22 @@
-// Command benchsession compares gobeaker with Beaker on the same directory of
-// file sessions, in one run: loading a session, and loading, changing and
-// saving it. The floor of both is measured beside them: the same system calls
-// made directly, with the decoding and encoding that there has to be.
+// Command benchsession compares gobeaker with Beaker on the same sessions, in
+// one run: verifying the signature of a cookie, loading a session, and loading,
+// changing and saving it; for sessions in files, and for cookie-only ones as JSON
+// and as an encrypted pickle. The floor is measured beside them: for files the
+// same system calls made directly, with the decoding and encoding that there has
+// to be; for cookies the primitives alone (HMAC, base64, PBKDF2, AES, zlib) and one
+// pass over the bytes.
 //
 //	go run ./scripts/benchsession -python PATH
 //
-// PATH is a Python that has Beaker; the newest environment of
+// PATH is a Python that has Beaker and pycryptodome; the newest environment of
 // scripts/setup-peers with Beaker 1.13 is taken if it is left out. The figures
 // are the best of several rounds and depend on the machine; the ratio is what
-// counts.
+// counts. Beaker makes the new cookie of a cookie-only session as soon as it is
+// loaded, so its load is half a save.
 package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -25,13 +28,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gobeaker/gobeaker/beakerfmt"
-	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/scripts/peers"
-	"github.com/gobeaker/gobeaker/stores/backend"
 )
-
-const secret = "sekrit"
 
 func main() {
 	log.SetFlags(0)
@@ -57,28 +55,23 @@ func run(python string, sessions, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b, err := newBench(dir, sessions)
-	if err != nil {
-		return err
-	}
-	theirs, err := b.python(python, rounds)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%-20s %10s %10s %10s %16s %14s\n", "µs for a session", "Beaker", "gobeaker", "floor", "Beaker/gobeaker", "gobeaker/floor")
-	for _, row := range []struct {
-		name        string
-		beaker      float64
-		ours, floor func(string) error
-	}{
-		{"load", theirs["load"], b.load, b.bareLoad},
-		{"load, change, save", theirs["save"], b.save, b.bareSave},
-	} {
-		ours, floor, err := b.best(row.ours, row.floor, rounds)
-		if err != nil {
-			return err
+	fmt.Printf("%-36s %9s %9s %9s %16s %15s\n", "µs for a session", "Beaker", "gobeaker", "floor", "Beaker/gobeaker", "gobeaker/floor")
+	for _, s := range subjects(dir) {
+		if err := s.prepare(sessions); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		fmt.Printf("%-20s %10.1f %10.1f %10.1f %15.1fx %13.2fx\n", row.name, row.beaker/1e3, ours/1e3, floor/1e3, row.beaker/ours, ours/floor)
+		theirs, err := s.inPython(python, rounds)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		for _, task := range s.tasks {
+			ours, floor, err := best(task, s.headers, rounds)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", s.name, task.name, err)
+			}
+			beaker := theirs[task.name]
+			fmt.Printf("%-36s %9.1f %9.1f %9.1f %15.1fx %14.2fx\n", s.name+": "+task.name, beaker/1e3, ours/1e3, floor/1e3, beaker/ours, ours/floor)
+		}
 	}
 	return nil
 }
@@ -94,110 +87,39 @@ func beaker113() (string, error) {
 	return "", errors.New("no environment with Beaker 1.13: run scripts/setup-peers, or give -python")
 }
 
-// bench has a manager and the Cookie headers of its sessions.
-type bench struct {
-	manager *compat.Manager
-	options map[string]any // the same for Beaker
-	headers []string
-	dataDir string
+// task is something that is done with the session of a Cookie header, and the
+// least that this can cost.
+type task struct {
+	name        string // as beaker_side.py calls it
+	ours, floor func(header string) error
 }
 
-func newBench(dir string, sessions int) (*bench, error) {
-	o := compat.Defaults()
-	o.Secret = secret
-	o.DataDir = filepath.Join(dir, "sessions")
-	store, err := backend.Open(o)
-	if err != nil {
-		return nil, err
-	}
-	m, err := compat.New(o, store, compat.Environment{})
-	if err != nil {
-		return nil, err
-	}
-	b := &bench{manager: m, dataDir: o.DataDir, options: map[string]any{"type": "file", "data_dir": o.DataDir, "secret": secret}}
-	for range sessions {
-		header, err := b.login()
-		if err != nil {
-			return nil, err
-		}
-		b.headers = append(b.headers, header)
-	}
-	return b, nil
-}
-
-// login makes a session such as a typical application has.
-func (b *bench) login() (string, error) {
-	o := b.manager.Open("")
-	s, err := o.Session(context.Background())
-	if err != nil {
-		return "", err
-	}
-	for key, v := range map[string]any{
-		"user_id": 4711, "username": "eve@example.org", "roles": []string{"editor", "user"},
-		"_authentication_token": "129348719283471982374918237491823749182", "flash": []any{}, "lang": "fr",
-	} {
-		if err := s.Set(key, v); err != nil {
-			return "", err
-		}
-	}
-	s.Save()
-	if err := o.Persist(context.Background()); err != nil {
-		return "", err
-	}
-	return "beaker.session.id=" + string(beakerfmt.AppendSigned(nil, []byte(secret), s.ID())), nil
-}
-
-func (b *bench) load(header string) error {
-	s, err := b.manager.Open(header).Session(context.Background())
-	if err != nil {
-		return err
-	}
-	if id, ok := compat.Get[int](s, "user_id"); !ok || id != 4711 {
-		return errors.New("the session is not as it was written")
-	}
-	return nil
-}
-
-func (b *bench) save(header string) error {
-	o := b.manager.Open(header)
-	s, err := o.Session(context.Background())
-	if err != nil {
-		return err
-	}
-	n, _ := compat.Get[int](s, "n")
-	if err := s.Set("n", n+1); err != nil {
-		return err
-	}
-	s.Save()
-	return o.Persist(context.Background())
-}
-
-// best returns the nanoseconds that two ways to work take for one session, in
-// the best of the rounds, which they take in turns.
-func (b *bench) best(work, other func(string) error, rounds int) (float64, float64, error) {
+// best returns the nanoseconds that a task and its floor take for one session,
+// in the best of the rounds, which they take in turns.
+func best(t task, headers []string, rounds int) (float64, float64, error) {
 	best := [2]float64{math.Inf(1), math.Inf(1)}
 	for range rounds {
-		for i, f := range []func(string) error{work, other} {
+		for i, f := range []func(string) error{t.ours, t.floor} {
 			begin := time.Now()
-			for _, header := range b.headers {
+			for _, header := range headers {
 				if err := f(header); err != nil {
 					return 0, 0, err
 				}
 			}
-			best[i] = min(best[i], float64(time.Since(begin).Nanoseconds())/float64(len(b.headers)))
+			best[i] = min(best[i], float64(time.Since(begin).Nanoseconds())/float64(len(headers)))
 		}
 	}
 	return best[0], best[1], nil
 }
 
-// python lets Beaker do the same.
-func (b *bench) python(exe string, rounds int) (map[string]float64, error) {
-	options, err := json.Marshal(b.options)
+// inPython lets Beaker do the same.
+func (s *subject) inPython(exe string, rounds int) (map[string]float64, error) {
+	options, err := json.Marshal(s.forPython())
 	if err != nil {
 		return nil, err
 	}
 	var in, stderr bytes.Buffer
-	for _, header := range b.headers {
+	for _, header := range s.headers {
 		in.WriteString(header + "\n")
 	}
 	cmd := exec.Command(exe, filepath.Join("scripts", "benchsession", "beaker_side.py"), string(options), fmt.Sprint(rounds))
