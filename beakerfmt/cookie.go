@@ -5,7 +5,8 @@ import "strings"
 // Dialect says whose http.cookies reads or writes a cookie.
 type Dialect uint8
 
-// The dialects. Python 3.6 to 3.13 agree with each other.
+// The dialects. Python 3.6 to 3.13 agree with each other; for 3.14 see
+// [CookieWalk.Partitioned].
 const (
 	Python3 Dialect = iota
 	Python2         // 2.7
@@ -16,6 +17,12 @@ const (
 // of one name where Python takes the last, and sees cookies in headers that
 // Python drops as a whole. The zero CookieWalk is that of Python 3 with a
 // Beaker of this decade.
+//
+// Pythons with the security patches of 2026 (Debian's 3.11.2-6+deb12u9 is one)
+// refuse control characters in quoted values: they find no cookie of that name,
+// and none at all if it was the value of an attribute. The walk does not know
+// which Python has them. It finds every cookie that those find, the same one, and
+// some that they do not.
 type CookieWalk struct {
 	Dialect Dialect
 	// StrictNames: Beaker up to 1.7. A name that the walk can read but that
@@ -25,6 +32,9 @@ type CookieWalk struct {
 	// PlainSameSite: Beaker before 1.10 on a Python before 3.8, to which
 	// "samesite" is a name like any other, not a reserved one.
 	PlainSameSite bool
+	// Partitioned: Python 3.14 and later, to which "partitioned" is a reserved
+	// name, and one that needs no value.
+	Partitioned bool
 	// Lenient reads the header as a browser means it where Python finds no
 	// cookie of that name, perhaps because of some other cookie.
 	Lenient bool
@@ -65,7 +75,7 @@ func (w CookieWalk) walk(header, name string) (coded string, ok bool) {
 				return "", false
 			}
 		case w.reserved(m.name):
-			if w.Dialect == Python3 && (!seen || !m.hasValue && !isFlag(m.name)) {
+			if w.Dialect == Python3 && (!seen || !m.hasValue && !w.isFlag(m.name)) {
 				return "", false
 			}
 		case !m.hasValue:
@@ -138,12 +148,16 @@ func (w CookieWalk) reserved(name string) bool {
 		return is("expires") || is("max-age") || is("version") || is("comment")
 	case 8:
 		return is("httponly") || is("samesite") && !w.PlainSameSite
+	case 11:
+		return w.Partitioned && is("partitioned")
 	}
 	return false
 }
 
-func isFlag(name string) bool {
-	return strings.EqualFold(name, "secure") || strings.EqualFold(name, "httponly")
+// isFlag: a reserved name that needs no value (Morsel._flags).
+func (w CookieWalk) isFlag(name string) bool {
+	return strings.EqualFold(name, "secure") || strings.EqualFold(name, "httponly") ||
+		w.Partitioned && strings.EqualFold(name, "partitioned")
 }
 
 // JoinCookieHeaders makes one header of several Cookie lines, as HTTP/2 says and

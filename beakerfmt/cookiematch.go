@@ -64,7 +64,7 @@ func matchCookie(s string, pos int) (cookieMatch, bool) {
 		if s[eq] != '=' {
 			continue
 		}
-		if value, end, ok := matchValue(s, eq+1); ok {
+		if value, end, ok := matchValue(s, eq+1, nameEnd); ok {
 			return cookieMatch{s[start:eq], value, true, end}, true
 		}
 		// Every other "=" with name characters after it fails at the same
@@ -75,7 +75,7 @@ func matchCookie(s string, pos int) (cookieMatch, bool) {
 	}
 	// The whole run, and a "=" after blanks.
 	if eq := skip(s, nameEnd, classSpace); eq > nameEnd && eq < len(s) && s[eq] == '=' {
-		if value, end, ok := matchValue(s, eq+1); ok {
+		if value, end, ok := matchValue(s, eq+1, eq+1); ok {
 			return cookieMatch{s[start:nameEnd], value, true, end}, true
 		}
 	}
@@ -83,8 +83,9 @@ func matchCookie(s string, pos int) (cookieMatch, bool) {
 	return cookieMatch{name: s[start:nameEnd], end: end}, ok
 }
 
-// matchValue matches what follows a "=": blanks, a value and the end.
-func matchValue(s string, pos int) (value string, end int, ok bool) {
+// matchValue matches what follows a "=": blanks, a value and the end. All from
+// pos up to known are name characters, which need not be looked at again.
+func matchValue(s string, pos, known int) (value string, end int, ok bool) {
 	from := skip(s, pos, classSpace)
 	if to, ok := matchQuoted(s, from); ok {
 		if end, ok := matchEnd(s, to); ok {
@@ -96,7 +97,7 @@ func matchValue(s string, pos int) (value string, end int, ok bool) {
 			return s[from:to], end, true
 		}
 	}
-	to := skip(s, from, classValue)
+	to := skip(s, max(from, known), classValue)
 	if end, ok := matchEnd(s, to); ok {
 		return s[from:to], end, true
 	}

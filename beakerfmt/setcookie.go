@@ -29,7 +29,9 @@ type SetCookie struct {
 // Nothing can be smuggled into the header: a value with a control character, a
 // semicolon or a byte beyond ASCII is always quoted, an attribute with a control
 // character or a semicolon is left out, and for a name that is not valid
-// nothing at all is appended.
+// nothing at all is appended. Nor are attributes sent back that a client put into
+// its Cookie header (path, comment, max-age …), as http.cookies does if the
+// session's cookie came with some.
 //
 // Beaker: session.py, Session._set_cookie_values and _update_cookie_out.
 func (c SetCookie) Append(dst []byte, d Dialect) []byte {

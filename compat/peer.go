@@ -285,13 +285,14 @@ func (p Peer) dialect() beakerfmt.Dialect {
 }
 
 // walk is how the peer reads a Cookie header. Before 1.10 Beaker had not yet
-// taught an older Python that SameSite is an attribute (Beaker: cookie.py).
+// taught Python up to 3.7 that SameSite is an attribute (Beaker: cookie.py), and
+// before 1.9.1 it ran on no later one.
 func (p Peer) walk(lenient bool) beakerfmt.CookieWalk {
 	era := p.Era()
 	return beakerfmt.CookieWalk{
 		Dialect:       p.dialect(),
 		StrictNames:   era.StrictNames,
-		PlainSameSite: !era.ServerSameSite && p.Python == 2,
+		PlainSameSite: !era.ServerSameSite && (p.Python == 2 || p.Release().Compare(Release{1, 9, 1}) < 0),
 		Lenient:       lenient,
 	}
 }
