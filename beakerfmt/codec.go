@@ -51,7 +51,8 @@ type Codec struct {
 	// AcceptPlaintext reads sessions that are not encrypted although there are
 	// EncryptKeys, as Beaker without an AES library stores them.
 	AcceptPlaintext bool
-	// Random is the source of nonces; nil means crypto/rand.
+	// Random is the source of nonces (crypto/rand.Reader). It is needed to write
+	// what is encrypted.
 	Random io.Reader
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/pbkdf2"
-	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
@@ -287,12 +286,11 @@ func (c *Codec) appendSealed(dst []byte, plain []byte, f Form) ([]byte, error) {
 	if bits%8 != 0 || bits < 8 {
 		return dst, errors.New("the bits of a nonce are a multiple of 8")
 	}
-	random := c.Random
-	if random == nil {
-		random = rand.Reader
+	if c.Random == nil {
+		return dst, errors.New("a source of randomness is needed")
 	}
 	raw := make([]byte, bits/8)
-	if _, err := io.ReadFull(random, raw); err != nil {
+	if _, err := io.ReadFull(c.Random, raw); err != nil {
 		return dst, fmt.Errorf("nonce: %w", err)
 	}
 	nonce := base64.StdEncoding.EncodeToString(raw)
@@ -300,7 +298,7 @@ func (c *Codec) appendSealed(dst []byte, plain []byte, f Form) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	sealed, err := encrypt(block, f.AES, plain, random)
+	sealed, err := encrypt(block, f.AES, plain, c.Random)
 	if err != nil {
 		return dst, err
 	}

@@ -2,6 +2,7 @@ package beakerfmt
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -17,7 +18,7 @@ import (
 
 // keyed is a codec with one key of each kind.
 func keyed() *Codec {
-	return &Codec{EncryptKeys: keys("encrypt-key"), ValidateKeys: keys("validate-key")}
+	return &Codec{EncryptKeys: keys("encrypt-key"), ValidateKeys: keys("validate-key"), Random: rand.Reader}
 }
 
 var modes = []AESMode{CTR, GCM, CBC, ECB}
@@ -81,7 +82,7 @@ func TestEnvelopeLengths(t *testing.T) {
 
 func TestEnvelopeKeys(t *testing.T) {
 	seal := func(t *testing.T, encrypt, validate string, mode AESMode) string {
-		c := &Codec{EncryptKeys: keys(encrypt), ValidateKeys: keys(validate)}
+		c := &Codec{EncryptKeys: keys(encrypt), ValidateKeys: keys(validate), Random: rand.Reader}
 		text, err := c.AppendPayload(nil, sample(), Form{AES: mode})
 		require.NoError(t, err)
 		return string(text)
@@ -214,10 +215,11 @@ func TestPlaintext(t *testing.T) {
 
 func TestSealErrors(t *testing.T) {
 	for name, c := range map[string]*Codec{
-		"no encrypt key":  {ValidateKeys: keys("v")},
-		"no validate key": {EncryptKeys: keys("e")},
-		"nonce bits":      {EncryptKeys: keys("e"), ValidateKeys: keys("v"), NonceBits: 100},
-		"negative":        {EncryptKeys: keys("e"), ValidateKeys: keys("v"), NonceBits: -8},
+		"no encrypt key":  {ValidateKeys: keys("v"), Random: rand.Reader},
+		"no validate key": {EncryptKeys: keys("e"), Random: rand.Reader},
+		"nonce bits":      {EncryptKeys: keys("e"), ValidateKeys: keys("v"), Random: rand.Reader, NonceBits: 100},
+		"negative":        {EncryptKeys: keys("e"), ValidateKeys: keys("v"), Random: rand.Reader, NonceBits: -8},
+		"no source":       {EncryptKeys: keys("e"), ValidateKeys: keys("v")},
 		"no randomness":   {EncryptKeys: keys("e"), ValidateKeys: keys("v"), Random: iotest.ErrReader(errors.New("dry"))},
 		"not enough":      {EncryptKeys: keys("e"), ValidateKeys: keys("v"), Random: strings.NewReader("0123456789abcdef")},
 	} {

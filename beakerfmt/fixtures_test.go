@@ -2,6 +2,7 @@ package beakerfmt_test
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -127,7 +128,7 @@ func (f fixture) signingKey(t *testing.T) string {
 // codec has the keys of the fixture, and does not know its mode.
 func (f fixture) codec(t *testing.T) *beakerfmt.Codec {
 	t.Helper()
-	c := &beakerfmt.Codec{AcceptPlaintext: f.Crypto == "noencryption"}
+	c := &beakerfmt.Codec{AcceptPlaintext: f.Crypto == "noencryption", Random: rand.Reader}
 	if key := f.optionOr(t, "encrypt_key", ""); key != "" && f.encrypts(t) {
 		c.EncryptKeys = [][]byte{[]byte(key)}
 		c.ValidateKeys = [][]byte{[]byte(f.optionOr(t, "validate_key", ""))}
@@ -373,6 +374,10 @@ func (f fixture) setCookie(t *testing.T) beakerfmt.SetCookie {
 		Path:     f.optionOr(t, "cookie_path", "/"),
 		Secure:   f.optionOr(t, "secure", "false") == "true",
 		HTTPOnly: f.optionOr(t, "httponly", "false") == "true",
+	}
+	// Cookie-only sessions knew no cookie_path before _path was in each of them.
+	if path := map[string]string{"cookie": "1.11.0", "file": "1.6.4"}[f.Backend]; !f.atLeast(t, path) {
+		c.Path = "/"
 	}
 	since := map[string]string{"cookie": "1.10.1", "file": "1.10.0"}[f.Backend]
 	if f.atLeast(t, since) {

@@ -14,6 +14,7 @@ type cookieState struct {
 	ready  bool
 	send   bool
 	frozen *beakerfmt.SetCookie
+	made   *beakerfmt.SetCookie // of a cookie-only session, by Persist
 	attrs  cookieAttrs
 }
 
@@ -36,45 +37,65 @@ func (c *cookieState) freeze(attrs beakerfmt.SetCookie, value string, now time.T
 	c.ready, c.send = true, true
 }
 
+// attributeRoom is about what the attributes of a cookie need.
+const attributeRoom = 128
+
 // setCookie returns the text of the header (Beaker: Session._set_cookie_values
 // and the middleware's session_start_response).
 func (s *Session) setCookie() (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.cookies || !s.used || !s.cookie.ready || !s.cookie.send {
+	if !s.used {
 		return "", false
 	}
-	c := s.cookieAttributes()
-	c.Value = s.id
-	c.Expires = s.m.opts.CookieExpires.format(s.m.now())
-	if s.cookie.frozen != nil {
-		c = *s.cookie.frozen
+	c, needed := s.m.home.cookie(s)
+	if !needed {
+		return "", false
 	}
-	if s.m.secrets != nil {
-		c.Value = string(beakerfmt.AppendSigned(nil, s.m.secrets[0], c.Value))
+	if s.m.signer != nil {
+		signed := make([]byte, 0, beakerfmt.SignatureLen+len(c.Value))
+		c.Value = string(s.m.signer.Append(signed, c.Value))
 	}
-	return string(c.Append(nil, s.m.opts.Peer.dialect())), true
+	text := make([]byte, 0, len(c.Name)+len(c.Value)+len(c.Domain)+len(c.Path)+attributeRoom)
+	return string(c.Append(text, s.m.opts.Peer.dialect())), true
 }
 
-// cookieAttributes are those of this session: stored domain and path override
-// the configuration (Beaker: Session.domain, Session.path).
-func (s *Session) cookieAttributes() beakerfmt.SetCookie {
+// cookieAttributes are those of a session with these values: stored domain and
+// path override the configuration (Beaker: Session.domain, Session.path).
+func (s *Session) cookieAttributes(values *pyvalue.Dict) beakerfmt.SetCookie {
 	o := &s.m.opts
 	c := beakerfmt.SetCookie{
 		Name:     o.Key,
-		Domain:   s.text(keyDomain, o.CookieDomain),
-		Path:     s.text(keyPath, o.CookiePath),
+		Domain:   textOf(values, keyDomain, o.CookieDomain),
+		Path:     textOf(values, keyPath, s.m.path()),
 		Secure:   either(s.cookie.attrs.secure, o.Secure),
 		HTTPOnly: either(s.cookie.attrs.httpOnly, o.HTTPOnly),
-		Unsigned: s.m.secrets == nil,
+		Unsigned: s.m.signer == nil,
 	}
 	if c.Domain == "" {
 		c.Domain = s.cookie.attrs.domain
 	}
-	if o.Peer.since(10) {
+	if s.m.sendsSameSite() {
 		c.SameSite = either(s.cookie.attrs.sameSite, o.SameSite)
 	}
 	return c
+}
+
+// path is that of sessions that have none of their own. The cookie_path of
+// cookie-only ones counts since they keep it (Beaker: CookieSession._create_cookie).
+func (m *Manager) path() string {
+	if m.opts.cookieOnly() && !m.era.ConfigKeys {
+		return "/"
+	}
+	return m.opts.CookiePath
+}
+
+// sendsSameSite reports whether the peer's cookies of this kind have that attribute.
+func (m *Manager) sendsSameSite() bool {
+	if m.opts.cookieOnly() {
+		return m.era.CookieSameSite
+	}
+	return m.era.ServerSameSite
 }
 
 func either[T any](own *T, otherwise T) T {
@@ -84,10 +105,10 @@ func either[T any](own *T, otherwise T) T {
 	return otherwise
 }
 
-// text returns a stored text attribute. None means none; one that would break
+// textOf returns a stored text attribute. None means none; one that would break
 // the header counts as not there.
-func (s *Session) text(key, otherwise string) string {
-	v, ok := s.values.GetStr(key)
+func textOf(values *pyvalue.Dict, key, otherwise string) string {
+	v, ok := values.GetStr(key)
 	if !ok {
 		return otherwise
 	}
@@ -118,13 +139,13 @@ func (e CookieExpires) format(now time.Time) string {
 // Domain returns the cookie domain of this session, "" for none.
 func (s *Session) Domain() string {
 	defer s.enter()()
-	return s.text(keyDomain, s.m.opts.CookieDomain)
+	return textOf(s.values, keyDomain, s.m.opts.CookieDomain)
 }
 
 // Path returns the cookie path of this session.
 func (s *Session) Path() string {
 	defer s.enter()()
-	return s.text(keyPath, s.m.opts.CookiePath)
+	return textOf(s.values, keyPath, s.m.path())
 }
 
 // SetDomain sets the cookie domain of this session and sends the cookie again.
@@ -142,16 +163,8 @@ func (s *Session) setAttribute(key, v string) error {
 	defer s.enter()()
 	s.changing()
 	s.values.SetStr(key, pyvalue.Str(v))
-	s.dueCookie()
+	s.m.home.due(s)
 	return nil
-}
-
-// dueCookie has the cookie sent (Beaker: Session._update_cookie_out).
-func (s *Session) dueCookie() {
-	s.cookie.ready, s.cookie.send = true, true
-	if d := s.text(keyDomain, s.m.opts.CookieDomain); d != "" {
-		s.cookie.attrs.domain = d
-	}
 }
 
 // SetSecure sets the Secure attribute of this session's cookie, if one goes out.

@@ -1,16 +1,17 @@
-// Package compat is Beaker's behaviour: its options, its lazily loaded
-// session with its verbs, and the rules by which a session is loaded, expires,
-// is saved and gets its cookie. It knows nothing of HTTP but the text of two
-// headers, and nothing of stores but their contract.
+// Package compat is Beaker's behaviour: its options, its lazily loaded session
+// with its verbs, and the rules by which a session is loaded, expires, is saved
+// and gets its cookie. It knows nothing of HTTP but the text of two headers, and
+// nothing of stores but their contract.
 //
-// A [Manager] is made once from [Options] and a store. For each request,
-// [Manager.Open] gives a [SessionObject], which does nothing until the session
-// is asked for; [SessionObject.Session] loads it. At the start of the response
+// A [Manager] is made once from [Options] and a store, or without one for sessions
+// that live in their cookie alone (Type "cookie"). For each request, [Manager.Open]
+// gives a [SessionObject], which does nothing until the session is asked for;
+// [SessionObject.Session] loads it. At the start of the response
 // [SessionObject.Persist] writes what has to be written and
 // [SessionObject.SetCookie] tells which Set-Cookie header goes out.
 //
-// The names are those of Beaker (session.py: SessionObject, Session), so
-// Beaker's documentation applies; where gobeaker chooses otherwise, an option
+// The names are those of Beaker (session.py: SessionObject, Session, CookieSession),
+// so Beaker's documentation applies; where gobeaker chooses otherwise, an option
 // gives Beaker's behaviour. A live test lets both do the same random verbs and
 // compares cookies, results and records. What is left without an option is small:
 //
@@ -25,4 +26,43 @@
 //     empty one.
 //   - An id that a cookie was sent for always has its session stored, also
 //     after RegenerateID without Save and without save_accessed_time.
+//   - A cookie-only session that has timed out, was invalidated or cannot be read is
+//     new, as one in a store is, and tells the id that is then sent. It keeps what
+//     was not saved when it is persisted halfway, RegenerateID gives it a new _id,
+//     and Delete expires the cookie that is there, whatever its path.
+//
+// # Cookie-only sessions
+//
+// The browser has the only copy. So there is nothing to lock, nothing to be had by an
+// id, and nothing to merge: of two requests at once, the answer that comes last
+// replaces all that the other one saved. Nor can a session be taken back: a copy of
+// an old cookie is good until its timeout, a deleted one as well. What may be in
+// one is limited, see [Session.CookieSize].
+//
+// Releases before 1.8.1 do some things otherwise. gobeaker does what the later ones
+// do: an invalidate does not expire the cookie (up to 1.6.4), a bad signature is an
+// error or a new session, not no session at all, and an "_expires" in the session
+// does not count (up to 1.13).
+//
+// # What encryption does not do
+//
+// With an EncryptKey Beaker encrypts with AES, under a key that it derives with the
+// ValidateKey and a nonce. gobeaker reads and writes that format, so it shares its
+// weaknesses:
+//
+//   - Only cryptography's mode (GCM) finds out that data was changed. The others
+//     (CTR, CBC, ECB) protect a session in a store from being read, not from being
+//     changed by those who can write there. The cookie of a cookie-only session is
+//     signed as a whole, in every mode.
+//   - PBKDF2 is run for one iteration. A password would be found by trying, so the
+//     keys have to be long and random.
+//   - ECB, which Beaker up to 1.6.3 uses with PyCrypto, shows which blocks are
+//     equal. It is written only for such a peer, and where it was found under peer
+//     auto: nothing else could be read there.
+//
+// Keys are changed by putting the new one first and the present one among the old
+// ones. A cookie-only session has the new ones after one visit, a record in a store
+// after its next write, that of its access time included; its cookie at the next
+// access. A record that no key opens is never replaced: with InvalidateCorrupt its
+// user gets a new session, and the record stays.
 package compat

@@ -49,7 +49,11 @@ func (s *site) open(change ...func(*compat.Options)) {
 	for _, f := range change {
 		f(&o)
 	}
-	m, err := compat.New(o, s.store, compat.Environment{
+	var store stores.Store = s.store
+	if o.Type == "cookie" {
+		store = nil
+	}
+	m, err := compat.New(o, store, compat.Environment{
 		Now:    func() time.Time { return s.now },
 		Random: s.random,
 		Logger: slog.New(slog.NewTextHandler(&s.log, nil)),

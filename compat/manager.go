@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
@@ -28,54 +26,43 @@ type Environment struct {
 
 // Manager opens sessions. It is made once and is safe for concurrent use.
 type Manager struct {
-	opts    Options
-	store   stores.Store
-	updater stores.Updater // nil if the store has none
-	locker  stores.Locker  // nil if the store has none
+	opts   Options
+	home   home
+	locker stores.Locker // nil if there are no locks
 
-	secrets    [][]byte
-	walk       beakerfmt.CookieWalk
-	serializer beakerfmt.Serializer
-	touch      time.Duration
+	signer *beakerfmt.Signer // nil: cookies are not signed
+	codec  *beakerfmt.Codec
+	form   beakerfmt.Form // of a new session
+	era    Era
+	walk   beakerfmt.CookieWalk
+	touch  time.Duration
 
 	now    func() time.Time
 	random io.Reader
 	log    *slog.Logger
 
 	badSignature notice
-	oldForm      sync.Once
 }
 
-// ErrUnsupported: an option that this version cannot honour. Nothing is stored
-// in a weaker way instead.
+// ErrUnsupported: something that this kind of session cannot do.
 var ErrUnsupported = errors.New("not supported")
 
-// New checks the options and returns a Manager over store.
+// New checks the options and returns a Manager over store, which is nil for
+// cookie-only sessions.
 func New(o Options, store stores.Store, env Environment) (*Manager, error) {
-	if err := o.validate(); err != nil {
+	form, err := o.check()
+	if err != nil {
 		return nil, fmt.Errorf("compat: new: %w", err)
-	}
-	if store == nil {
-		return nil, errors.New("compat: new: a store is needed")
 	}
 	m := &Manager{
 		opts:   o,
-		store:  store,
+		form:   form,
+		era:    o.Peer.Era(),
 		walk:   o.Peer.walk(o.LenientCookies),
 		touch:  o.touchInterval(),
 		now:    env.Now,
 		random: env.Random,
 		log:    env.Logger,
-	}
-	m.updater, _ = store.(stores.Updater)
-	m.locker, _ = store.(stores.Locker)
-	if o.Secret != "" {
-		for _, s := range append([]string{o.Secret}, o.OldSecrets...) {
-			m.secrets = append(m.secrets, []byte(s))
-		}
-	}
-	if o.DataSerializer == "json" {
-		m.serializer = beakerfmt.JSON
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -86,7 +73,45 @@ func New(o Options, store stores.Store, env Environment) (*Manager, error) {
 	if m.log == nil {
 		m.log = slog.Default()
 	}
+	m.codec = &beakerfmt.Codec{
+		EncryptKeys:     keys(o.EncryptKey, o.OldEncryptKeys),
+		ValidateKeys:    keys(o.ValidateKey, o.OldValidateKeys),
+		Modes:           o.modes(),
+		NonceBits:       form.NonceBits,
+		AcceptPlaintext: o.AcceptPlaintext,
+		Random:          m.random,
+	}
+	secrets := keys(o.Secret, o.OldSecrets)
+	switch {
+	case o.cookieOnly() && store != nil:
+		return nil, errors.New("compat: new: type = cookie: such sessions have no store")
+	case o.cookieOnly():
+		m.home, secrets = inCookie{m}, m.codec.ValidateKeys
+	case store == nil:
+		return nil, errors.New("compat: new: a store is needed")
+	default:
+		m.home = newInStore(m, store)
+		m.locker, _ = store.(stores.Locker)
+	}
+	if secrets != nil {
+		m.signer = beakerfmt.NewSigner(secrets...)
+	}
+	if o.EncryptKey != "" && o.Peer.Python == 0 && !o.asciiKeys() {
+		m.log.Warn("encrypt_key or validate_key is not ASCII: Beaker on Python 3 cannot encrypt with it")
+	}
 	return m, nil
+}
+
+// keys lists a key and its predecessors; nil if there is none.
+func keys(first string, old []string) [][]byte {
+	if first == "" {
+		return nil
+	}
+	all := [][]byte{[]byte(first)}
+	for _, k := range old {
+		all = append(all, []byte(k))
+	}
+	return all
 }
 
 // Options returns the options that the Manager was made with.
@@ -100,12 +125,17 @@ func (m *Manager) Open(cookieHeader string) *SessionObject {
 
 // GetByID loads a session by its id, without cookies (Beaker:
 // SessionObject.get_by_id). An absent, deleted or timed-out session is
-// stores.ErrNotExist. Changes to it are written by Save and Persist.
+// stores.ErrNotExist. Changes to it are written by Save and Persist. A cookie-only
+// session cannot be had so: ErrUnsupported.
 func (m *Manager) GetByID(ctx context.Context, id string) (*Session, error) {
+	h, ok := m.home.(*inStore)
+	if !ok {
+		return nil, fmt.Errorf("compat: get by id: cookie-only sessions are with their browsers: %w", ErrUnsupported)
+	}
 	if !m.opts.IDs.Valid(id) {
 		return nil, fmt.Errorf("compat: get by id: %w", stores.ErrInvalidID)
 	}
-	r, err := m.fetch(ctx, id)
+	r, err := h.fetch(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("compat: get by id: %w", err)
 	}
@@ -113,36 +143,8 @@ func (m *Manager) GetByID(ctx context.Context, id string) (*Session, error) {
 		return nil, fmt.Errorf("compat: get by id: session %s: %w", beakerfmt.HashID(id), stores.ErrNotExist)
 	}
 	s := &Session{m: m}
-	s.adopt(id, r)
+	s.adopt(r)
 	return s, nil
-}
-
-// idFromHeader returns the session id that a Cookie header carries, or "" if
-// it carries none that is acceptable (Beaker: Session.__init__,
-// SignedCookie.value_decode). A bad signature means no session.
-func (m *Manager) idFromHeader(header string) string {
-	if !m.opts.UseCookies || header == "" {
-		return ""
-	}
-	coded, ok := m.walk.Find(header, m.opts.Key)
-	if !ok {
-		return ""
-	}
-	var id string
-	if m.secrets == nil {
-		id = beakerfmt.Unquote(coded)
-	} else {
-		payload, _, err := beakerfmt.Verify(m.secrets, coded)
-		if err != nil {
-			m.warnOfSignature()
-			return ""
-		}
-		id = payload
-	}
-	if !m.opts.IDs.Valid(id) {
-		return ""
-	}
-	return id
 }
 
 func (m *Manager) warnOfSignature() {
@@ -150,6 +152,15 @@ func (m *Manager) warnOfSignature() {
 		m.log.Warn("session cookies with a signature of another secret: their users are not logged in here; is the secret that of the Python application?",
 			"cookie", m.opts.Key, "count", n)
 	}
+}
+
+// warnOfLoss tells the log of a session that is given up because it cannot be read.
+func (m *Manager) warnOfLoss(ctx context.Context, err error) {
+	if errors.Is(err, beakerfmt.ErrBadSignature) {
+		m.warnOfSignature()
+		return
+	}
+	m.log.WarnContext(ctx, "session cannot be read: a new one is made; with invalidate_corrupt off it would be an error", "error", err)
 }
 
 func (m *Manager) newID() (string, error) {
@@ -164,53 +175,4 @@ func (m *Manager) newID() (string, error) {
 func (m *Manager) clock() float64 {
 	t := m.now()
 	return float64(t.Unix()) + float64(t.Nanosecond())/1e9
-}
-
-func (o *Options) touchInterval() time.Duration {
-	const most = time.Minute
-	switch {
-	case o.TouchInterval >= 0:
-		return o.TouchInterval
-	case o.Timeout == NoTimeout:
-		return most
-	}
-	return min(o.Timeout/10, most)
-}
-
-// validate refuses what Beaker refuses, with its words where it has some, and
-// what would end in a weaker session than the options ask for.
-func (o *Options) validate() error {
-	switch {
-	case o.Type == "cookie":
-		return fmt.Errorf("type = cookie (sessions without a store): %w", ErrUnsupported)
-	case o.EncryptKey != "":
-		return fmt.Errorf("encrypt_key (AES envelopes): %w", ErrUnsupported)
-	case !beakerfmt.ValidCookieName(o.Key):
-		return errors.New("key: not a cookie name (start from compat.Defaults)")
-	case o.DataSerializer != "pickle" && o.DataSerializer != "json":
-		return fmt.Errorf("Invalid value for data_serializer: %s", o.DataSerializer) //nolint:staticcheck // Beaker's words
-	case o.Timeout < 0 && o.Timeout != NoTimeout:
-		return errors.New("timeout: is negative")
-	case o.Timeout > 0 && !o.SaveAccessedTime:
-		return errors.New("timeout requires save_accessed_time")
-	case o.Timeout != NoTimeout && o.TouchInterval > 0 && o.TouchInterval >= o.Timeout:
-		return errors.New("touch_interval: must be shorter than timeout, or active users would be logged out")
-	case o.Secret == "" && len(o.OldSecrets) > 0:
-		return errors.New("secret: older secrets are given, but none to write with")
-	}
-	for name, v := range map[string]string{"cookie_domain": o.CookieDomain, "cookie_path": o.CookiePath, "samesite": o.SameSite} {
-		if err := checkAttribute(name, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkAttribute refuses a cookie attribute that would break out of its place
-// in the header.
-func checkAttribute(name, v string) error {
-	if strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 || r == 0x7f || r == ';' }) {
-		return fmt.Errorf("%s: has a control character or a semicolon", name)
-	}
-	return nil
 }

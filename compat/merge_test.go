@@ -166,6 +166,29 @@ func TestPersistTwice(t *testing.T) {
 	}
 }
 
+// What a handler still holds can change after a Persist, too.
+func TestChangedInPlaceAfterPersist(t *testing.T) {
+	s := newSite(t)
+	s.login()
+	cookie := s.cookie
+	o := s.manager.Open(s.header())
+	x, err := o.Session(ctx())
+	require.NoError(t, err)
+	list := pyvalue.NewList(pyvalue.NewInt(1))
+	require.NoError(t, x.Set("list", list))
+	x.Save()
+	require.NoError(t, o.Persist(ctx()))
+	s.request(func(y *compat.Session) { require.NoError(t, y.Set("b", 2)); y.Save() })
+	list.Items = append(list.Items, pyvalue.NewInt(2))
+	require.NoError(t, o.Persist(ctx()))
+	s.cookie = cookie
+	d := s.record(s.id())
+	got, _ := d.GetStr("list")
+	require.True(t, pyvalue.Equal(list, got))
+	_, ok := d.GetStr("b")
+	require.True(t, ok)
+}
+
 // A session that another request ends is not brought back by one that was
 // under way.
 func TestEndedByAnotherRequest(t *testing.T) {

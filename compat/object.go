@@ -18,7 +18,9 @@ type SessionObject struct {
 
 // Session returns the session, and loads it at the first call. The errors are
 // those of the store (stores.ErrUnavailable …) and, with InvalidateCorrupt off,
-// stores.ErrCorrupt. A session that was had but never used is as good as
+// stores.ErrCorrupt, as which also count an encrypted session that no key opens
+// (beakerfmt.ErrDecrypt) and a cookie-only session with a bad signature
+// (beakerfmt.ErrBadSignature). A session that was had but never used is as good as
 // untouched.
 func (o *SessionObject) Session(ctx context.Context) (*Session, error) {
 	o.mu.Lock()
@@ -26,8 +28,9 @@ func (o *SessionObject) Session(ctx context.Context) (*Session, error) {
 	if o.session != nil {
 		return o.session, nil
 	}
-	s := &Session{m: o.m, cookies: o.m.opts.UseCookies}
-	if err := s.start(ctx, o.m.idFromHeader(o.header)); err != nil {
+	s := &Session{m: o.m, cookies: o.m.opts.UseCookies, header: o.header}
+	r, err := o.m.home.find(ctx, o.header)
+	if err := s.start(ctx, r, err); err != nil {
 		return nil, err
 	}
 	o.session = s
@@ -45,7 +48,7 @@ func (o *SessionObject) Peek(ctx context.Context) (*View, error) {
 		return o.session.view(), nil
 	}
 	if o.peeked == nil {
-		v, err := o.m.peek(ctx, o.m.idFromHeader(o.header))
+		v, err := o.m.peek(ctx, o.header)
 		if err != nil {
 			return nil, err
 		}

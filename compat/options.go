@@ -14,8 +14,9 @@ const NoTimeout time.Duration = -1
 // and those that gobeaker adds. Start from [Defaults]; the zero Options is not
 // valid.
 type Options struct {
-	// Type is the back end: "file", "memory", "cookie", "dbm", "ext:memcached" …
-	// Empty: "file" if DataDir is set, else "memory".
+	// Type is the back end: "file", "memory", "dbm", "ext:memcached" …, or "cookie"
+	// for sessions that live in their cookie alone. Empty: "file" if DataDir is set,
+	// else "memory".
 	Type string
 	// Key is the name of the cookie.
 	Key string
@@ -24,14 +25,23 @@ type Options struct {
 	Secret     string
 	OldSecrets []string
 	// ValidateKey signs cookie-only sessions and salts encryption;
-	// OldValidateKeys are accepted for reading.
+	// OldValidateKeys are accepted for reading. A cookie with an older signature is
+	// sent again with the new one.
 	ValidateKey     string
 	OldValidateKeys []string
-	// EncryptKey encrypts the payload; OldEncryptKeys are accepted for reading.
+	// EncryptKey encrypts the payload, with ValidateKey; OldEncryptKeys are accepted
+	// for reading. Both should be random: a password could be found by trying.
 	EncryptKey       string
 	OldEncryptKeys   []string
-	EncryptNonceBits int    // a multiple of 8
-	CryptoType       string // "default", "nss", "pycrypto", "cryptography"
+	EncryptNonceBits int // a multiple of 8
+	// CryptoType names the AES library of the Python side: "nss", "pycrypto" or
+	// "cryptography". With "default" or "auto" every mode is read, and new sessions
+	// are written for the Peer's library.
+	CryptoType string
+	// AcceptPlaintext reads sessions that are not encrypted although there is an
+	// EncryptKey, as Beaker stores them where it has no AES library. They are encrypted
+	// when they are next written.
+	AcceptPlaintext bool
 
 	// DataDir is the root of the file and dbm back ends; FileDir and LockDir
 	// replace the directories "container_<type>" and "container_<type>_lock" in it.
@@ -69,12 +79,16 @@ type Options struct {
 	// Write says how a save treats keys that others changed meanwhile.
 	Write WriteMode
 	// DeleteRecords removes the records of deleted, invalidated, regenerated and
-	// timed-out sessions, where Beaker leaves them in the store and valid.
+	// timed-out sessions, where Beaker leaves them in the store and valid. Of
+	// cookie-only sessions it means that an Invalidate without Save takes effect, where
+	// Beaker sends the old session again.
 	DeleteRecords bool
 	// TouchInterval: a session that was only read is rewritten for its access
 	// time only if the stored time is older than this. 0 is Beaker's
 	// behaviour; negative means a tenth of Timeout, at most a minute. A session may
-	// so time out by up to this much early.
+	// so time out by up to this much early. A cookie-only session is so only sent
+	// again when that is due, whatever SaveAccessedTime says (Beaker renews it as it
+	// reads it); there negative is at most a tenth of CookieExpires, too.
 	TouchInterval time.Duration
 	// AdoptUnknownIDs takes an id that the store does not know for a new session's
 	// id, as Beaker does; it allows session fixation.

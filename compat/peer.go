@@ -272,10 +272,6 @@ func (p Peer) decrypts(m, own beakerfmt.AESMode, cryptoType string) bool {
 	})
 }
 
-// since reports whether the peer is of Beaker 1.minor or later; auto is the
-// newest.
-func (p Peer) since(minor int) bool { return p.IsAuto() || p.Minor >= minor }
-
 // dialect is whose http.cookies parse and print the headers.
 func (p Peer) dialect() beakerfmt.Dialect {
 	if p.Python == 2 {

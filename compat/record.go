@@ -2,7 +2,6 @@ package compat
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -33,55 +32,28 @@ const (
 	expired             // the session is past its timeout
 )
 
-// record is a session as it was found in the store.
+// record is a session as it was found.
 type record struct {
 	state  recordState
+	id     string // "" if the request presented none
 	values *pyvalue.Dict
 	base   base
+	stale  bool   // the cookie is to be made anew with the present keys
+	domain string // of the cookie that brought a cookie-only session
 }
 
 // base remembers a record so that it can be told later what changed since,
 // in our session and in the store.
 type base struct {
-	form beakerfmt.Form
-	text pyvalue.Value // the stored text; nil if the dict itself is stored
-	dump []byte        // the stored dict as a pickle, once it was needed
+	form    beakerfmt.Form
+	text    pyvalue.Value // the stored text; nil if the dict itself is stored
+	dump    []byte        // the stored dict as a pickle, once it was needed
+	exposed bool          // somebody may have changed the values since
 }
 
-// fetch reads and decodes the record of id (Beaker: Session.load).
-func (m *Manager) fetch(ctx context.Context, id string) (record, error) {
-	v, err := m.store.Get(ctx, id)
-	if errors.Is(err, stores.ErrNotExist) {
-		return record{state: absent}, nil
-	}
-	if err != nil {
-		return record{}, err
-	}
-	values, b, err := m.decode(v)
-	if errors.Is(err, beakerfmt.ErrNoSession) {
-		return record{state: empty}, nil
-	}
-	if err != nil {
-		return record{}, fmt.Errorf("session %s: %w: %w", beakerfmt.HashID(id), stores.ErrCorrupt, err)
-	}
-	switch {
-	case isDeleted(values):
-		return record{state: empty}, nil
-	case m.opts.Timeout != NoTimeout && hasOddTime(values):
-		return record{}, fmt.Errorf("session %s: %w: its %s is no number", beakerfmt.HashID(id), stores.ErrCorrupt, keyAccessed)
-	case m.timedOut(values):
-		return record{state: expired}, nil
-	}
-	if b.text == nil && m.opts.Peer.IsAuto() {
-		m.oldForm.Do(func() {
-			m.log.WarnContext(ctx, "there are sessions of Beaker 1.11 or older here, and the peer is auto: sessions that are begun in Go are written in the form of 1.12 and later, which an older Beaker cannot read; set the peer, for example to beaker-1.11/python2")
-		})
-	}
-	return record{values: values, base: b}, nil
-}
-
+// decode decodes what stands for a session.
 func (m *Manager) decode(v pyvalue.Value) (*pyvalue.Dict, base, error) {
-	values, form, err := new(beakerfmt.Codec).DecodeValue(v)
+	values, form, err := m.codec.DecodeValue(v)
 	if err != nil {
 		return nil, base{}, err
 	}
@@ -90,6 +62,17 @@ func (m *Manager) decode(v pyvalue.Value) (*pyvalue.Dict, base, error) {
 		b.text = v
 	}
 	return values, b, nil
+}
+
+// judge tells whether a session is past its timeout.
+func (m *Manager) judge(values *pyvalue.Dict) (recordState, error) {
+	switch {
+	case m.opts.Timeout != NoTimeout && hasOddTime(values):
+		return present, fmt.Errorf("%w: its %s is no number", stores.ErrCorrupt, keyAccessed)
+	case m.timedOut(values):
+		return expired, nil
+	}
+	return present, nil
 }
 
 // isDeleted recognises what Beaker from 1.11 on leaves of a deleted session: its
@@ -150,6 +133,7 @@ func timeOf(d *pyvalue.Dict, key string) (time.Time, bool) {
 // called before the first of them changes or is given to somebody who may
 // change it.
 func (b *base) remember(values *pyvalue.Dict) error {
+	b.exposed = true
 	if b.text != nil || b.dump != nil {
 		return nil
 	}
@@ -159,13 +143,13 @@ func (b *base) remember(values *pyvalue.Dict) error {
 }
 
 // untouched reports whether nobody can have changed the values since.
-func (b *base) untouched() bool { return b.text == nil && b.dump == nil }
+func (b *base) untouched() bool { return !b.exposed }
 
 // values returns a fresh copy of the values as loaded. Remember must have been
 // called.
-func (b *base) values() (*pyvalue.Dict, error) {
+func (b *base) values(c *beakerfmt.Codec) (*pyvalue.Dict, error) {
 	if b.text != nil {
-		d, _, err := new(beakerfmt.Codec).DecodeValue(b.text)
+		d, _, err := c.DecodeValue(b.text)
 		return d, err
 	}
 	v, err := pickle.Decode(b.dump, pickle.OwnLimits())

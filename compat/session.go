@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
 )
@@ -19,7 +18,8 @@ import (
 // whoever does that from several goroutines has to see to it himself.
 type Session struct {
 	m       *Manager
-	cookies bool // read from a cookie and answered with one
+	cookies bool   // read from a cookie and answered with one
+	header  string // that the request came with
 
 	mu          sync.Mutex
 	used        bool // any verb but Save: Beaker's "accessed"
@@ -36,6 +36,7 @@ type Session struct {
 	values   *pyvalue.Dict
 	stored   string // the id under which base was found, or ""
 	base     base
+	stale    bool          // its cookie is to be made anew with the present keys
 	last     time.Time     // the access before this one; zero if there was none
 	obsolete []obsoleteRec // records that go away once ours is written
 
@@ -51,46 +52,40 @@ type obsoleteRec struct {
 	ifExpired bool
 }
 
-// start makes the session of a request that carries this id, "" for none
-// (Beaker: Session.__init__).
-func (s *Session) start(ctx context.Context, id string) error {
-	if id == "" {
-		return s.renew()
-	}
-	r, err := s.m.fetch(ctx, id)
+// start makes the session of what was found (Beaker: Session.__init__).
+func (s *Session) start(ctx context.Context, r record, err error) error {
 	switch {
 	case errors.Is(err, stores.ErrCorrupt) && s.m.opts.InvalidateCorrupt:
-		s.m.log.WarnContext(ctx, "session record cannot be read: a new session is made; with invalidate_corrupt off it would be an error",
-			"session", beakerfmt.HashID(id), "error", err)
+		s.m.warnOfLoss(ctx, err)
 		return s.invalidate()
 	case err != nil:
 		return fmt.Errorf("compat: load: %w", err)
 	}
-	switch r.state {
-	case expired:
-		s.discard(id, true)
+	switch {
+	case r.state == expired:
+		s.discard(r.id, true)
 		return s.invalidate()
-	case absent:
-		if !s.m.opts.AdoptUnknownIDs {
-			return s.renew()
-		}
-		s.id, s.isNew = id, true
+	case r.id == "", r.state == absent && !s.m.opts.AdoptUnknownIDs:
+		return s.renew()
+	case r.state == present:
+		s.adopt(r)
+	default:
+		s.id, s.isNew = r.id, true
 		s.fresh()
-	case empty:
-		s.id, s.isNew = id, true
-		s.fresh()
-	case present:
-		s.adopt(id, r)
+		s.cookie.send = true
 	}
-	s.cookie.send = true
+	s.cookie.ready = s.cookie.ready || r.stale // the old signature is replaced
 	return nil
 }
 
-// adopt takes over a record that was found.
-func (s *Session) adopt(id string, r record) {
-	s.id, s.stored, s.values, s.base = id, id, r.values, r.base
+// adopt takes over a session that was found.
+func (s *Session) adopt(r record) {
+	s.id, s.stored, s.values, s.base, s.stale = r.id, r.id, r.values, r.base, r.stale
 	s.last, _ = timeOf(r.values, keyAccessed)
 	s.cookie.send = true
+	if r.domain != "" {
+		s.cookie.attrs.domain = r.domain
+	}
 }
 
 // renew makes an empty session with a new id. Its cookie goes out once it is
@@ -102,6 +97,7 @@ func (s *Session) renew() error {
 	}
 	s.id, s.isNew = id, true
 	s.stored, s.base, s.last = "", base{}, time.Time{}
+	s.saved, s.stale = false, false
 	s.fresh()
 	s.cookie = cookieState{ready: true, attrs: s.cookie.attrs}
 	return nil
@@ -119,26 +115,31 @@ func (s *Session) invalidate() error {
 }
 
 // fresh gives the session the values of a new one.
-func (s *Session) fresh() {
-	s.values = &pyvalue.Dict{}
-	now := pyvalue.Float(s.m.clock())
-	s.values.SetStr(keyAccessed, now)
-	s.values.SetStr(keyCreated, now)
-	s.configure()
+func (s *Session) fresh() { s.values = s.m.newValues(s.id) }
+
+// newValues are the values of a new session.
+func (m *Manager) newValues(id string) *pyvalue.Dict {
+	values := &pyvalue.Dict{}
+	now := pyvalue.Float(m.clock())
+	values.SetStr(keyAccessed, now)
+	values.SetStr(keyCreated, now)
+	m.configure(values)
+	m.home.seed(values, id)
+	return values
 }
 
 // configure puts in what Beaker from 1.11 on keeps in every session (Beaker:
 // _ConfigurableSession.clear).
-func (s *Session) configure() {
-	if !s.m.opts.Peer.since(11) {
+func (m *Manager) configure(values *pyvalue.Dict) {
+	if !m.era.ConfigKeys {
 		return
 	}
 	var domain pyvalue.Value = pyvalue.None{}
-	if s.m.opts.CookieDomain != "" {
-		domain = pyvalue.Str(s.m.opts.CookieDomain)
+	if m.opts.CookieDomain != "" {
+		domain = pyvalue.Str(m.opts.CookieDomain)
 	}
-	s.values.SetStr(keyDomain, domain)
-	s.values.SetStr(keyPath, pyvalue.Str(s.m.opts.CookiePath))
+	values.SetStr(keyDomain, domain)
+	values.SetStr(keyPath, pyvalue.Str(m.opts.CookiePath))
 }
 
 // discard notes a record for removal, if records are to be removed at all.
@@ -266,7 +267,7 @@ func (s *Session) Clear() {
 func (s *Session) clear() {
 	s.changing()
 	s.values = &pyvalue.Dict{}
-	s.configure()
+	s.m.configure(s.values)
 }
 
 // Expire drops a stored "_expires", which Beaker up to 1.13 may have left in
@@ -284,12 +285,24 @@ func (s *Session) Revert() error {
 	if s.base.untouched() {
 		return nil
 	}
-	v, err := s.base.values()
+	v, err := s.base.values(s.m.codec)
 	if err != nil {
 		return fmt.Errorf("compat: revert: %w", err)
 	}
 	s.values = v
 	return nil
+}
+
+// CookieSize returns how long the payload of a cookie-only session would be if it
+// were saved now, in bytes, and how long it may be; both are 0 for a session in a
+// store. A session that is too long is a [*beakerfmt.CookieTooLongError] of
+// Persist. The error is about values that cannot be stored.
+func (s *Session) CookieSize() (size, limit int, err error) {
+	defer s.enter()()
+	if size, limit, err = s.m.home.size(s); err != nil {
+		err = fmt.Errorf("compat: cookie size: %w", err)
+	}
+	return size, limit, err
 }
 
 // Save marks the session to be written by Persist. A session that was not
@@ -307,12 +320,39 @@ func (s *Session) Dirty() bool {
 	return s.dirty
 }
 
+// Persist writes the session now (Beaker: SessionObject.persist): all of it
+// after Save or Delete or with Auto, else its access time only, and nothing if
+// it was not used. Middleware calls it before the response begins; a handler may
+// call it earlier to see the error.
+//
+// The changes of others to keys that this request did not touch stay, unless
+// the options say WriteReplace. A session that somebody else has ended meanwhile
+// (its record has gone) stays ended: nothing is written, and no cookie is sent.
+// With DeleteRecords off nobody removes records, so there it is written again.
+//
+// Of a cookie-only session it makes the cookie, from this request alone. If the
+// session is too long for one, the error is a [*beakerfmt.CookieTooLongError], and
+// a handler may make it shorter and call Persist again.
+func (s *Session) Persist(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.used {
+		return nil
+	}
+	ctx = s.lockedContext(ctx)
+	if err := s.m.home.write(ctx, s); err != nil {
+		return fmt.Errorf("compat: persist: %w", err)
+	}
+	s.pending = false
+	return nil
+}
+
 // Delete empties the session and sends an expired cookie (Beaker:
 // SessionObject.delete). With DeleteRecords its record goes away, and what is
 // put into the session afterwards is not written: nobody could find it.
 func (s *Session) Delete() {
 	defer s.enter()()
-	s.cookie.freeze(s.cookieAttributes(), s.id, s.m.now())
+	s.cookie.freeze(s.cookieAttributes(s.values), s.id, s.m.now())
 	s.clear()
 	s.deleted, s.dirty, s.pending = true, true, true
 }
@@ -338,77 +378,7 @@ func (s *Session) RegenerateID() error {
 	s.pending = true
 	s.discard(s.stored, false)
 	s.id = id
-	s.dueCookie()
-	return nil
-}
-
-// What Lock and Unlock return when they are called out of turn.
-var (
-	ErrNotLocked = errors.New("session is not locked")
-	ErrLocked    = errors.New("session is locked already")
-	ErrClosed    = errors.New("the request of the session is over")
-)
-
-// Lock takes the lock of the session's record, the one that Beaker takes, and
-// waits for it at most until ctx ends. Reload afterwards to see what others
-// wrote. Always Unlock; the end of the request does it for those who forget.
-func (s *Session) Lock(ctx context.Context) error {
-	if s.m.locker == nil {
-		return fmt.Errorf("compat: lock: this store has no locks: %w", ErrUnsupported)
-	}
-	id, err := s.idToLock()
-	if err != nil {
-		return fmt.Errorf("compat: lock: %w", err)
-	}
-	held, unlock, err := s.m.locker.Lock(ctx, id)
-	if err != nil {
-		return fmt.Errorf("compat: lock: %w", err)
-	}
-	defer s.enter()()
-	if err := s.lockable(); err != nil { // meanwhile
-		return fmt.Errorf("compat: lock: %w", errors.Join(err, unlock()))
-	}
-	s.held, s.unlock = held, unlock
-	return nil
-}
-
-// idToLock is the id, if the session can be locked at all.
-func (s *Session) idToLock() (string, error) {
-	defer s.enter()()
-	return s.id, s.lockable()
-}
-
-func (s *Session) lockable() error {
-	switch {
-	case s.closed:
-		return ErrClosed
-	case s.unlock != nil:
-		return ErrLocked
-	}
-	return nil
-}
-
-// Unlock gives the lock back.
-func (s *Session) Unlock() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unlock == nil {
-		return fmt.Errorf("compat: unlock: %w", ErrNotLocked)
-	}
-	unlock := s.unlock
-	s.held, s.unlock = nil, nil
-	return unlock()
-}
-
-// close ends the request: a lock that is still held is given back, and none is
-// taken any more.
-func (s *Session) close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	if err := s.Unlock(); err != nil && !errors.Is(err, ErrNotLocked) {
-		return err
-	}
+	s.m.home.due(s)
 	return nil
 }
 
@@ -423,35 +393,14 @@ func (s *Session) Reload(ctx context.Context) error {
 	id, regenerated := s.id, s.id != s.stored
 	s.deleted, s.ended = false, false
 	s.cookie = cookieState{ready: regenerated, attrs: s.cookie.attrs}
-	if err := s.start(s.lockedContext(ctx), s.stored); err != nil {
+	r, err := s.m.home.again(s.lockedContext(ctx), s)
+	if err := s.start(ctx, r, err); err != nil {
 		return err
 	}
 	if regenerated && s.stored != "" {
 		s.id = id
 	}
 	return nil
-}
-
-// lockedContext returns the context for store operations: ctx, and with it the
-// lock that the session holds, if any.
-func (s *Session) lockedContext(ctx context.Context) context.Context {
-	if s.held == nil {
-		return ctx
-	}
-	return lockedContext{ctx, s.held}
-}
-
-// lockedContext ends when its Context ends, and carries what held carries.
-type lockedContext struct {
-	context.Context
-	held context.Context
-}
-
-func (c lockedContext) Value(key any) any {
-	if v := c.held.Value(key); v != nil {
-		return v
-	}
-	return c.Context.Value(key)
 }
 
 // remember is called before anything can change. What cannot be pickled again

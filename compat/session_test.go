@@ -587,38 +587,6 @@ func TestGoroutinesOfOneRequest(t *testing.T) {
 	require.Equal(t, 5+8, s.record(s.id()).Len())
 }
 
-func TestNewRefuses(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(*compat.Options)
-		want   string
-	}{
-		{"zero options", func(o *compat.Options) { *o = compat.Options{} }, "compat.Defaults"},
-		{"cookie sessions", func(o *compat.Options) { o.Type = "cookie" }, "not supported"},
-		{"encryption", func(o *compat.Options) { o.EncryptKey = "e" }, "not supported"},
-		{"serializer", func(o *compat.Options) { o.DataSerializer = "yaml" }, "Invalid value for data_serializer: yaml"},
-		{"timeout without access time", func(o *compat.Options) { o.Timeout, o.SaveAccessedTime = time.Second, false }, "timeout requires save_accessed_time"},
-		{"touch interval", func(o *compat.Options) { o.Timeout, o.TouchInterval = time.Minute, time.Minute }, "touch_interval"},
-		{"negative timeout", func(o *compat.Options) { o.Timeout = -time.Hour }, "negative"},
-		{"path", func(o *compat.Options) { o.CookiePath = "/;" }, "cookie_path"},
-		{"key", func(o *compat.Options) { o.Key = "a b" }, "key"},
-		{"old secrets alone", func(o *compat.Options) { o.OldSecrets = []string{"x"} }, "secret"},
-	}
-	for _, tc := range tests {
-		t.Run(tc.name, func(t *testing.T) {
-			o := compat.Defaults()
-			tc.change(&o)
-			_, err := compat.New(o, &watchedStore{}, compat.Environment{})
-			require.ErrorContains(t, err, tc.want)
-		})
-	}
-	_, err := compat.New(compat.Defaults(), nil, compat.Environment{})
-	require.Error(t, err)
-	m, err := compat.New(compat.Defaults(), &watchedStore{}, compat.Environment{})
-	require.NoError(t, err)
-	require.Equal(t, "beaker.session.id", m.Options().Key)
-}
-
 func TestNoRandomness(t *testing.T) {
 	m, err := compat.New(compat.Defaults(), &watchedStore{}, compat.Environment{Random: brokenReader{}})
 	require.NoError(t, err)

@@ -17,12 +17,9 @@ type View struct {
 	isNew  bool
 }
 
-func (m *Manager) peek(ctx context.Context, id string) (*View, error) {
+func (m *Manager) peek(ctx context.Context, header string) (*View, error) {
 	none := &View{values: &pyvalue.Dict{}, isNew: true}
-	if id == "" {
-		return none, nil
-	}
-	r, err := m.fetch(ctx, id)
+	r, err := m.home.find(ctx, header)
 	switch {
 	case errors.Is(err, stores.ErrCorrupt) && m.opts.InvalidateCorrupt:
 		return none, nil

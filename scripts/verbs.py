@@ -7,14 +7,16 @@ with one line:
         a new application. The options are those of SessionMiddleware, without
         "session."; the records of each of the dirs come with every answer.
         Answer: {}
-    {"now": 1700000000.25, "cookie": "...", "verbs": [{"verb": "set", "key": "a", "value": 1}, ...]}
+    {"now": 1700000000.25, "cookie": "...", "verbs": [{"verb": "set", "key": "a", "value": 1}, ...],
+     "other": text or null}
         one request. Answer: {"set_cookie": text or null, "error": text or null,
-        "results": [one for each verb], "records": [{id: record} for each dir]}
+        "results": [one for each verb], "records": [{id: record} for each dir],
+        "payloads": [what its Set-Cookie and the other one hold, of cookie-only
+        sessions]}
 
 Only the names "time" and "datetime" in beaker.session are replaced, by ones
 that tell the time of the request; everything else is Beaker's own.
 """
-import base64
 import copy
 import datetime
 import json
@@ -26,6 +28,7 @@ import warnings
 
 import beaker.session
 from beaker.middleware import SessionMiddleware
+from beaker.session import CookieSession, Session, SignedCookie
 
 PY2 = sys.version_info[0] == 2
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -146,7 +149,7 @@ class Application(object):
         start_response("200 OK", [])
         return [b""]
 
-    def request(self, now, cookie, verbs):
+    def request(self, now, cookie, verbs, other):
         CLOCK.now = now
         self.verbs, self.results = verbs, []
         answer = {"set_cookie": None, "error": None, "results": self.results}
@@ -161,24 +164,38 @@ class Application(object):
             self.middleware(environ, start_response)
         except Exception as e:
             answer["error"] = "%s: %s" % (type(e).__name__, e)
-        answer["records"] = [records(d) for d in self.dirs]
+        answer["records"] = [self.records(d) for d in self.dirs]
+        answer["payloads"] = [self.payload(c) for c in (answer["set_cookie"], other)]
         return answer
 
+    def records(self, data_dir):
+        """What the sessions in a directory hold, and whether Beaker stored the dict
+        itself or a text."""
+        found = {}
+        for folder, _, names in os.walk(os.path.join(data_dir, "container_file")):
+            for name in names:
+                if name.endswith(".cache"):
+                    with open(os.path.join(folder, name), "rb") as f:
+                        stored = pickle.load(f)["session"]
+                    form = "dict" if isinstance(stored, dict) else "text"
+                    if form == "text":
+                        stored = Session({}, use_cookies=False, **self.options())._decrypt_data(stored)
+                    found[name[: -len(".cache")]] = {form: stored}
+        return found
 
-def records(data_dir):
-    """What the sessions in a directory hold, and whether Beaker stored the dict
-    itself or a text."""
-    found = {}
-    for folder, _, names in os.walk(os.path.join(data_dir, "container_file")):
-        for name in names:
-            if name.endswith(".cache"):
-                with open(os.path.join(folder, name), "rb") as f:
-                    stored = pickle.load(f)["session"]
-                form = "dict" if isinstance(stored, dict) else "text"
-                if form == "text":
-                    stored = pickle.loads(base64.b64decode(stored))
-                found[name[: -len(".cache")]] = {form: stored}
-    return found
+    def payload(self, set_cookie):
+        """What a cookie-only session's cookie holds, but for "_expires", which
+        Beaker up to 1.13 leaves there."""
+        if set_cookie is None or self.middleware.options["type"] != "cookie":
+            return None
+        name, value = set_cookie.strip().split(";")[0].split("=", 1)
+        signed = SignedCookie(self.middleware.options["validate_key"], input=str("%s=%s" % (name, value)))
+        held = CookieSession({}, **self.options())._decrypt_data(signed[name].value)
+        held.pop("_expires", None)
+        return held
+
+    def options(self):
+        return dict((k, v) for k, v in self.middleware.options.items() if k != "use_cookies")
 
 
 def main():
@@ -190,7 +207,7 @@ def main():
         if "options" in command:
             application, answer = Application(command["options"], command["dirs"]), {}
         else:
-            answer = application.request(command["now"], command["cookie"], command["verbs"])
+            answer = application.request(command["now"], command["cookie"], command["verbs"], command["other"])
         sys.stdout.write(json.dumps(answer, sort_keys=True) + "\n")
         sys.stdout.flush()
 

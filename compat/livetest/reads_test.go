@@ -2,6 +2,7 @@ package livetest
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -155,7 +156,7 @@ func (r *reader) options(o *compat.Options) map[string]any {
 // writeForm writes a session with a marker and returns the cookie's value.
 func writeForm(t *testing.T, o *compat.Options, f beakerfmt.Form) string {
 	t.Helper()
-	codec := &beakerfmt.Codec{}
+	codec := &beakerfmt.Codec{Random: rand.Reader}
 	if f.AES != beakerfmt.AESNone {
 		codec.EncryptKeys, codec.ValidateKeys = [][]byte{[]byte("encrypt-key")}, [][]byte{[]byte(o.ValidateKey)}
 	}

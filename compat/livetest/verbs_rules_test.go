@@ -11,6 +11,7 @@ import (
 // and from nothing else.
 type verbRules struct {
 	options verbOptions
+	era     compat.Era
 	object  *compat.SessionObject
 	cookie  bool   // the request came with one
 	ran     []verb // so far
@@ -18,7 +19,10 @@ type verbRules struct {
 }
 
 // verbPast is what the rules know of the whole sequence.
-type verbPast struct{ cleared, deleted bool }
+type verbPast struct {
+	cleared, deleted bool
+	moved            bool // a domain or path was set
+}
 
 // choose replaces a choice of cookie that is not comparable. What Beaker leaves
 // of a deleted session is a session for it when it comes again; compat takes it for
@@ -37,8 +41,12 @@ func (r *verbRules) admit(ctx context.Context, v verb) (verb, error) {
 	if err != nil {
 		return v, err
 	}
-	if r.excluded(s, v.Name) || r.did("delete") && r.excludedAfterDelete(v.Name) {
-		v = verb{Name: "is_new"}
+	excluded, afterDelete := r.excluded, r.excludedAfterDelete
+	if r.options.Type == "cookie" {
+		excluded, afterDelete = r.excludedInCookie, r.excludedAfterDeleteInCookie
+	}
+	if excluded(s, v.Name) || r.did("delete") && afterDelete(v.Name) {
+		v = verb{Name: "get", Key: "a"}
 	}
 	r.note(v)
 	return v, nil
@@ -48,6 +56,7 @@ func (r *verbRules) note(v verb) {
 	r.ran = append(r.ran, v)
 	r.past.cleared = r.past.cleared || v.Name == "clear"
 	r.past.deleted = r.past.deleted || v.Name == "delete"
+	r.past.moved = r.past.moved || v.Name == "set domain" || v.Name == "set path"
 }
 
 func (r *verbRules) did(names ...string) bool {
@@ -63,8 +72,14 @@ func (r *verbRules) excluded(s *compat.Session, name string) bool {
 	unsaved := func() bool { return s.IsNew() && !r.cookie } // asking is an access
 
 	switch name {
-	case "set secure", "set httponly", "set samesite":
+	case "set samesite":
+		return !r.era.ServerSameSite || made || unsaved() || s.WasInvalidated()
+	case "set secure", "set httponly":
 		return made || unsaved() || s.WasInvalidated()
+	case "domain", "path", "set domain", "set path":
+		// Up to 1.10 they are not part of the session, and to set one forgets what else
+		// belongs into the cookie.
+		return !r.era.ConfigKeys
 	case "load":
 		// Beaker looks for the new id of a session that was not saved under it
 		// yet, and finds nothing. To compat a new session is as it is, and one
@@ -98,6 +113,60 @@ func (r *verbRules) excludedAfterDelete(name string) bool {
 		return true
 	}
 	return false
+}
+
+// excludedInCookie is excluded for cookie-only sessions.
+func (r *verbRules) excludedInCookie(s *compat.Session, name string) bool {
+	switch name {
+	case "was_invalidated", "last_accessed", "load", "regenerate_id":
+		// Beaker's class inherits them and they do not work there.
+		return true
+	case "len":
+		// Beaker puts in _expires, and the times only with the cookie.
+		return true
+	case "is_new":
+		// To Beaker a session that came with a cookie is never new.
+		return s.WasInvalidated()
+	case "created":
+		return s.IsNew() || r.past.cleared
+	case "id":
+		// Beaker's session has none if it was cleared; and of one that timed out it
+		// sends another than it tells.
+		return r.past.cleared || s.WasInvalidated()
+	case "domain", "path", "set domain":
+		// Up to 1.10 Beaker keeps them beside the session, so that they count before a
+		// save, too.
+		return !r.era.ConfigKeys
+	case "set secure", "set httponly", "set samesite":
+		// Beaker makes the text as it reads the session, and here not once more.
+		return !r.options.SaveAccessedTime || name == "set samesite" && !r.era.CookieSameSite
+	case "revert":
+		// As with other sessions; and from one that timed out Beaker goes back to
+		// nothing at all, which has no id.
+		return s.IsNew() || r.did("persist", "append")
+	case "clear":
+		return r.options.Timeout != nil || r.did("set domain")
+	case "invalidate":
+		return r.did("set domain")
+	case "delete":
+		// Beaker expires a cookie of the configured path, not the one that is there;
+		// and fails with a KeyError if the session was cleared.
+		return r.past.moved || r.did("clear")
+	case "persist":
+		// Beaker's goes back to what was loaded, for good.
+		return !s.Dirty() && !r.options.Auto
+	}
+	return false
+}
+
+// excludedAfterDeleteInCookie: what Beaker sends then, in a cookie that has expired,
+// is a session all the same.
+func (r *verbRules) excludedAfterDeleteInCookie(name string) bool {
+	switch name {
+	case "set", "set list", "append", "remove", "clear", "persist", "set secure", "set httponly", "set samesite", "id", "created":
+		return true
+	}
+	return r.excludedAfterDelete(name)
 }
 
 // end returns what has to come at the end of the request.

@@ -48,6 +48,8 @@ var rules = []rule{
 	{packages: "cmd/...", module: []string{"..."}, others: true},
 	{packages: "scripts/...", module: []string{"..."}, others: true},
 	{packages: "compat/livetest"},
+	{packages: "compat/bounce"},
+	{packages: "middleware/livetest"},
 	{packages: "testdata/..."},
 }
 

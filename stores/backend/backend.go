@@ -17,8 +17,9 @@ import (
 var ErrUnsupported = errors.New("session type has no store")
 
 // Open returns the store of o.Type; if that is empty, Beaker's default: files if
-// there is a directory for them, else memory. It does not touch the disk or
-// the network: see [stores.Pinger].
+// there is a directory for them, else memory. For "cookie", sessions that live in
+// the cookie alone, it is nil, as compat.New wants it. It does not touch the disk
+// or the network: see [stores.Pinger].
 //
 // Of o.Extra it reads "fsync", a word as in the other options (true, yes, on …),
 // for the file store. Beaker has no such option and passes over it.
@@ -33,11 +34,11 @@ func Open(o compat.Options) (stores.Store, error) {
 	case "memory":
 		return &memstore.Store{IDs: o.IDs}, nil
 	case "cookie":
-		return nil, refused(kind, "such sessions live in the cookie alone")
+		return nil, nil
 	case "dbm", "ext:memcached", "ext:redis", "ext:rediscluster", "ext:mongodb", "ext:database", "ext:sqla", "ext:google":
 		return nil, refused(kind, "share the sessions by type = file")
 	}
-	return nil, refused(kind, "it must be file or memory")
+	return nil, refused(kind, "it must be file, memory or cookie")
 }
 
 func refused(kind, advice string) error {

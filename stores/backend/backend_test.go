@@ -31,9 +31,9 @@ func TestOpen(t *testing.T) {
 		"file, no lock_dir":      {func(o *compat.Options) { o.Type, o.FileDir = "file", dir }, nil, "data_dir or lock_dir is required"},
 		"file, fsync":            {func(o *compat.Options) { o.DataDir, o.Extra = dir, map[string]string{"fsync": " On "} }, &filestore.Store{}, ""},
 		"file, fsync is no word": {func(o *compat.Options) { o.DataDir, o.Extra = dir, map[string]string{"fsync": "maybe"} }, nil, `fsync: "maybe"`},
-		"cookie":                 {func(o *compat.Options) { o.Type = "cookie" }, nil, "live in the cookie"},
+		"cookie":                 {func(o *compat.Options) { o.Type, o.DataDir = "cookie", dir }, nil, ""},
 		"memcached":              {func(o *compat.Options) { o.Type = "ext:memcached" }, nil, "type = ext:memcached"},
-		"unknown":                {func(o *compat.Options) { o.Type = "flie" }, nil, "must be file or memory"},
+		"unknown":                {func(o *compat.Options) { o.Type = "flie" }, nil, "must be file, memory or cookie"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := compat.Defaults()
@@ -45,6 +45,10 @@ func TestOpen(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
+			if test.want == nil {
+				require.True(t, s == nil, "no store, and not a nil one in an interface")
+				return
+			}
 			require.IsType(t, test.want, s)
 		})
 	}

@@ -70,8 +70,10 @@ Beaker's own options (type, key, secret, data_dir, timeout …), [session] has t
                      "auto" writes a record back in the form in which it was, but
                      NEW sessions in the form of Beaker 1.12 and later, which Beaker
                      up to 1.11 cannot read. If the applications run such a one, say
-                     so: "beaker-1.11", or with Python's major version, as in
-                     "beaker-1.11/python2"
+                     so: "beaker-1.11", with Python's major version or the AES
+                     library, as in "beaker-1.11/python2" or "beaker-1.13/nss"; or
+                     by a name: pylons-1.0, turbogears-2.4, turbogears-2.5,
+                     pyramid_beaker, ckan-2.9, ckan-2.10
   editable           true: the page counts visits and has forms that set and delete
                      keys, as without a configuration. Whoever reaches it can then
                      write any key of their own session, "user" or "is_admin"
@@ -80,7 +82,11 @@ Beaker's own options (type, key, secret, data_dir, timeout …), [session] has t
                      who reads it: "auto", "python2" or "python3"
   secret_file        a file whose first line is the secret
   secret_env         the environment variable that is the secret
-  old_secrets        further secrets, accepted when a cookie is read
+  old_secrets, old_validate_keys, old_encrypt_keys
+                     further keys, accepted for reading; what they signed or
+                     encrypted is written with the present ones when next seen
+  accept_plaintext   true: read sessions that are not encrypted although there is an
+                     encrypt_key; they are encrypted when next written
   write              "merge" (default): only the keys that a request changed are
                      written; "replace": the whole session, as Beaker does
   delete_records     true (default): records of sessions that ended are removed;

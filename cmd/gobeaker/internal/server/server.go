@@ -135,7 +135,7 @@ func (s *Server) sessionPage(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
 	}
-	shared := o.DataDir != "" || o.FileDir != ""
+	shared := o.DataDir != "" || o.FileDir != "" || o.Type == "cookie"
 	editable := s.config.Session == nil || s.config.Session.Editable
 	if editable && s.config.Session != nil {
 		s.log.Warn("the session page is editable: whoever reaches it can set and delete any key of their own session, those that applications trust included; remove editable from [session] unless this is a test")

@@ -34,7 +34,9 @@ type Session struct {
 	SecretEnv        string   `toml:"secret_env"`
 	OldSecrets       []string `toml:"old_secrets"`
 	ValidateKey      string   `toml:"validate_key"`
+	OldValidateKeys  []string `toml:"old_validate_keys"`
 	EncryptKey       string   `toml:"encrypt_key"`
+	OldEncryptKeys   []string `toml:"old_encrypt_keys"`
 	EncryptNonceBits int      `toml:"encrypt_nonce_bits"`
 	CryptoType       string   `toml:"crypto_type"`
 	URL              string   `toml:"url"`
@@ -61,6 +63,7 @@ type Session struct {
 	AdoptUnknown  bool     `toml:"adopt_unknown_ids"`
 	IDPattern     string   `toml:"id_pattern"`
 	Lenient       bool     `toml:"lenient_cookies"`
+	Plaintext     bool     `toml:"accept_plaintext"`
 
 	dataDir string // of a flag or the environment
 }
@@ -172,6 +175,7 @@ func (c *Config) apply(s *Session, o *compat.Options) error {
 		"delete_records":     {&o.DeleteRecords, &s.DeleteRecords},
 		"adopt_unknown_ids":  {&o.AdoptUnknownIDs, &s.AdoptUnknown},
 		"lenient_cookies":    {&o.LenientCookies, &s.Lenient},
+		"accept_plaintext":   {&o.AcceptPlaintext, &s.Plaintext},
 	} {
 		if set(key) {
 			*to.dst = *to.src
@@ -283,9 +287,7 @@ func (c *Config) secret(s *Session, o *compat.Options, getenv func(string) strin
 	if v := getenv("GOBEAKER_SECRET"); v != "" {
 		o.Secret = v
 	}
-	if len(s.OldSecrets) > 0 {
-		o.OldSecrets = s.OldSecrets
-	}
+	o.OldSecrets, o.OldValidateKeys, o.OldEncryptKeys = s.OldSecrets, s.OldValidateKeys, s.OldEncryptKeys
 	return nil
 }
 

@@ -75,7 +75,16 @@ delete_records = false
 touch_interval = "30s"
 adopt_unknown_ids = true
 lenient_cookies = true
+accept_plaintext = true
+secret = "s"
+old_secrets = ["s1", "s2"]
+validate_key = "v"
+old_validate_keys = ["v1"]
+encrypt_key = "e"
+old_encrypt_keys = ["e1"]
 `, nil, func(o *compat.Options, _ string) {
+			o.Secret, o.OldSecrets, o.ValidateKey, o.OldValidateKeys = "s", []string{"s1", "s2"}, "v", []string{"v1"}
+			o.EncryptKey, o.OldEncryptKeys, o.AcceptPlaintext = "e", []string{"e1"}, true
 			o.Peer = compat.Peer{Major: 1, Minor: 11, Python: 2}
 			o.Write, o.DeleteRecords, o.TouchInterval = compat.WriteReplace, false, 30*time.Second
 			o.AdoptUnknownIDs, o.LenientCookies = true, true

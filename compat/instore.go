@@ -1,0 +1,131 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/stores"
+)
+
+// inStore is the home of server-side sessions (Beaker: Session).
+type inStore struct {
+	m       *Manager
+	store   stores.Store
+	updater stores.Updater // nil if the store has none
+	oldForm sync.Once
+}
+
+func newInStore(m *Manager, store stores.Store) *inStore {
+	h := &inStore{m: m, store: store}
+	h.updater, _ = store.(stores.Updater)
+	return h
+}
+
+func (h *inStore) find(ctx context.Context, header string) (record, error) {
+	id, stale := h.idFromHeader(header)
+	if id == "" {
+		return record{state: absent}, nil
+	}
+	r, err := h.fetch(ctx, id)
+	r.stale = stale
+	return r, err
+}
+
+func (h *inStore) again(ctx context.Context, s *Session) (record, error) {
+	r, err := h.fetch(ctx, s.stored)
+	r.stale = s.stale
+	return r, err
+}
+
+// idFromHeader returns the session id that a Cookie header carries, or "" if
+// it carries none that is acceptable (Beaker: Session.__init__,
+// SignedCookie.value_decode). A bad signature means no session. Stale: an older
+// secret signed it.
+func (h *inStore) idFromHeader(header string) (id string, stale bool) {
+	if !h.m.opts.UseCookies || header == "" {
+		return "", false
+	}
+	coded, ok := h.m.walk.Find(header, h.m.opts.Key)
+	if !ok {
+		return "", false
+	}
+	if h.m.signer == nil {
+		id = beakerfmt.Unquote(coded)
+	} else {
+		payload, key, err := h.m.signer.Verify(coded)
+		if err != nil {
+			h.m.warnOfSignature()
+			return "", false
+		}
+		id, stale = payload, key > 0
+	}
+	if !h.m.opts.IDs.Valid(id) {
+		return "", false
+	}
+	return id, stale
+}
+
+// fetch reads and decodes the record of id (Beaker: Session.load).
+func (h *inStore) fetch(ctx context.Context, id string) (record, error) {
+	none := func(why recordState) (record, error) { return record{state: why, id: id}, nil }
+	v, err := h.store.Get(ctx, id)
+	if errors.Is(err, stores.ErrNotExist) {
+		return none(absent)
+	}
+	if err != nil {
+		return record{}, err
+	}
+	values, b, err := h.m.decode(v)
+	if errors.Is(err, beakerfmt.ErrNoSession) || err == nil && isDeleted(values) {
+		return none(empty)
+	}
+	if err != nil {
+		return record{}, fmt.Errorf("session %s: %w: %w", beakerfmt.HashID(id), stores.ErrCorrupt, err)
+	}
+	state, err := h.m.judge(values)
+	if err != nil {
+		return record{}, fmt.Errorf("session %s: %w", beakerfmt.HashID(id), err)
+	}
+	if state != present {
+		return none(state)
+	}
+	if b.text == nil && h.m.opts.Peer.IsAuto() {
+		h.oldForm.Do(func() {
+			h.m.log.WarnContext(ctx, "there are sessions of Beaker 1.11 or older here, and the peer is auto: sessions that are begun in Go are written in the form of 1.12 and later, which an older Beaker cannot read; set the peer, for example to beaker-1.11/python2")
+		})
+	}
+	return record{id: id, values: values, base: b}, nil
+}
+
+// seed: the id of a session in a store is not in it.
+func (h *inStore) seed(*pyvalue.Dict, string) {}
+
+// due has the cookie sent (Beaker: Session._update_cookie_out).
+func (h *inStore) due(s *Session) {
+	s.cookie.ready, s.cookie.send = true, true
+	if d := textOf(s.values, keyDomain, h.m.opts.CookieDomain); d != "" {
+		s.cookie.attrs.domain = d
+	}
+}
+
+// cookie carries the id. Unless a delete froze it, it is made from what the
+// session is now.
+func (h *inStore) cookie(s *Session) (beakerfmt.SetCookie, bool) {
+	if !s.cookies || !s.cookie.ready || !s.cookie.send {
+		return beakerfmt.SetCookie{}, false
+	}
+	if s.cookie.frozen != nil {
+		return *s.cookie.frozen, true
+	}
+	c := s.cookieAttributes(s.values)
+	c.Value = s.id
+	c.Expires = h.m.opts.CookieExpires.format(h.m.now())
+	return c, true
+}
+
+// size: a store has no limit that could be told.
+func (h *inStore) size(*Session) (size, limit int, err error) { return 0, 0, nil }
