@@ -80,7 +80,7 @@ func hammerPeers(t *testing.T) []peers.Venv {
 }
 
 type hammer struct {
-	python, gopher []*process
+	python, gopher []*peers.Process
 	ids            []string
 	store          *filestore.Store
 }
@@ -94,41 +94,43 @@ func newHammer(t *testing.T, peer peers.Venv) *hammer {
 			"options": map[string]any{"type": "file", "data_dir": dir, "invalidate_corrupt": false},
 		})
 		require.NoError(t, err)
-		h.python = append(h.python, startProcess(t, nil, peer.Exe, peers.Script(t, "peerhammer.py"), string(settings)))
+		h.python = append(h.python, peers.Start(t, nil, peer.Exe, peers.Script(t, "peerhammer.py"), string(settings)))
 	}
 	self, err := os.Executable()
 	require.NoError(t, err)
 	for i := range goWorkers {
 		settings, err := json.Marshal(workerSettings{Worker: fmt.Sprintf("go%d", i), Dir: dir, Peer: peer.Peer()})
 		require.NoError(t, err)
-		h.gopher = append(h.gopher, startProcess(t, []string{workerEnv + "=" + string(settings)}, self))
+		h.gopher = append(h.gopher, peers.Start(t, []string{workerEnv + "=" + string(settings)}, self))
 	}
-	h.python[0].ask(t, fmt.Sprintf("create %d", hammerSessions), &h.ids)
+	h.python[0].Ask(t, fmt.Sprintf("create %d", hammerSessions), &h.ids)
 	require.Len(t, h.ids, hammerSessions)
 	ids, err := json.Marshal(h.ids)
 	require.NoError(t, err)
 	for _, p := range h.all() {
-		p.ask(t, "ids "+string(ids), &struct{}{})
+		p.Ask(t, "ids "+string(ids), &struct{}{})
 	}
 	h.store, err = filestore.New(filestore.Options{DataDir: dir})
 	require.NoError(t, err)
 	return h
 }
 
-func (h *hammer) all() []*process { return append(append([]*process{}, h.python...), h.gopher...) }
+func (h *hammer) all() []*peers.Process {
+	return append(append([]*peers.Process{}, h.python...), h.gopher...)
+}
 
 // round lets all processes loose for a while and returns what they report.
 func (h *hammer) round(t *testing.T, how string) (python, gopher []tally) {
 	t.Helper()
 	for _, p := range h.all() {
-		p.ask(t, how, &struct{}{})
+		p.Ask(t, how, &struct{}{})
 	}
 	<-time.After(hammerTime())
-	collect := func(processes []*process) []tally {
+	collect := func(processes []*peers.Process) []tally {
 		var all []tally
 		for _, p := range processes {
 			var r tally
-			p.ask(t, "pause", &r)
+			p.Ask(t, "pause", &r)
 			require.Empty(t, r.Errors, "%s", r.Worker)
 			require.Positive(t, r.Updates, "%s did nothing", r.Worker)
 			all = append(all, r)

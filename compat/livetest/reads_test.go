@@ -44,7 +44,7 @@ func TestReads(t *testing.T) {
 
 // reader is a Beaker that is asked what it reads.
 type reader struct {
-	python    *process
+	python    *peers.Process
 	peer      compat.Peer
 	libraries []string
 }
@@ -52,8 +52,8 @@ type reader struct {
 func newReader(t *testing.T, venv peers.Venv) *reader {
 	peer, err := compat.ParsePeer(venv.Peer())
 	require.NoError(t, err)
-	r := &reader{peer: peer, python: startProcess(t, nil, venv.Exe, peers.Script(t, "reads.py"))}
-	r.python.ask(t, `{"libraries": true}`, &r.libraries)
+	r := &reader{peer: peer, python: peers.Start(t, nil, venv.Exe, peers.Script(t, "reads.py"))}
+	r.python.Ask(t, `{"libraries": true}`, &r.libraries)
 	for _, library := range slices.Backward(peer.Era().Libraries) {
 		if r.has(library) {
 			r.peer.Crypto = library
@@ -123,7 +123,7 @@ func (r *reader) check(t *testing.T, o *compat.Options, f beakerfmt.Form) bool {
 	}
 	request, err := json.Marshal(map[string]any{"options": r.options(o), "cookie": o.Key + "=" + writeForm(t, o, f)})
 	require.NoError(t, err)
-	r.python.ask(t, string(request), &answer)
+	r.python.Ask(t, string(request), &answer)
 	read := answer.Value != nil
 	said := "nothing"
 	if answer.Error != nil {

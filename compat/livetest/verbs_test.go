@@ -216,7 +216,7 @@ func newVerb(r *rand.Rand) verb {
 // verbPair is a peer and compat.
 type verbPair struct {
 	peer   compat.Peer
-	python *process
+	python *peers.Process
 	// Each sequence has a directory of its own in root.
 	root string
 	ran  int // sequences so far
@@ -228,7 +228,7 @@ func newVerbPair(t *testing.T, venv peers.Venv) *verbPair {
 	require.NoError(t, err)
 	return &verbPair{
 		peer:   peer,
-		python: startProcess(t, nil, venv.Exe, peers.Script(t, "verbs.py")),
+		python: peers.Start(t, nil, venv.Exe, peers.Script(t, "verbs.py")),
 		root:   t.TempDir(),
 	}
 }
@@ -296,7 +296,7 @@ func (p *verbPair) tell(t *testing.T, command, answer any) {
 	t.Helper()
 	text, err := json.Marshal(command)
 	require.NoError(t, err)
-	p.python.ask(t, string(text), answer)
+	p.python.Ask(t, string(text), answer)
 }
 
 func pythonOptions(o verbOptions, peer compat.Peer, dir string) any {

@@ -95,11 +95,11 @@ func startPython(t *testing.T, peer peers.Venv, s setup, dir string) string {
 	options["invalidate_corrupt"] = false // as above
 	text, err := json.Marshal(options)
 	require.NoError(t, err)
-	p := startProcess(t, nil, peer.Exe, peers.Script(t, "peerapp.py"), string(text))
+	p := peers.Start(t, nil, peer.Exe, peers.Script(t, "peerapp.py"), string(text))
 	var hello struct {
 		Port int
 	}
-	p.answer(t, &hello)
+	p.Answer(t, &hello)
 	return "http://127.0.0.1:" + strconv.Itoa(hello.Port)
 }
 

@@ -14,11 +14,13 @@ import (
 
 // Venv is a Python with a Beaker, made by scripts/setup-peers.
 type Venv struct {
-	Name        string `json:"name"`        // "py3.13-beaker1.14.1"
-	Python      string `json:"python"`      // "3.13.0"
-	Beaker      string `json:"beaker"`      // "1.14.1"
-	PasteDeploy string `json:"pastedeploy"` // "3.1.0", or "" if it has none
-	Exe         string `json:"exe"`         // its interpreter
+	Name        string            `json:"name"`        // "py3.13-beaker1.14.1"
+	Group       string            `json:"group"`       // "test", "frameworks" or "fixtures"
+	Python      string            `json:"python"`      // "3.13.0"
+	Beaker      string            `json:"beaker"`      // "1.14.1"
+	PasteDeploy string            `json:"pastedeploy"` // "3.1.0", or "" if it has none
+	Exe         string            `json:"exe"`         // its interpreter
+	Packages    map[string]string `json:"packages"`    // versions of all distributions, by their names in lower case
 }
 
 // Python2 reports whether it is a Python 2.
@@ -38,66 +40,147 @@ func (v Venv) Peer() string {
 // index is peers.json of scripts/setup-peers.
 type index struct {
 	Peers   []Venv `json:"peers"`
-	Missing []struct {
-		Name   string `json:"name"`
-		Reason string `json:"reason"`
-	} `json:"missing"`
+	Missing []lack `json:"missing"`
 }
 
-// Beakers returns the environments that scripts/setup-peers has made, those of
-// Python 3 first. If there is none the test is skipped; if GOBEAKER_REQUIRE_PEERS
-// is 1 the test fails when any of the matrix is missing (Python 2.7 is part of
-// the matrix only where the machine has one).
+// lack is an environment that is not there. Packages are those that it would
+// have been given.
+type lack struct {
+	Name     string            `json:"name"`
+	Group    string            `json:"group"`
+	Reason   string            `json:"reason"`
+	Optional bool              `json:"optional"` // the machine need not have it
+	Packages map[string]string `json:"packages"`
+}
+
+// Beakers returns the environments of the live tests with nothing but a Beaker of
+// 1.6 or later, whose sessions have every verb, those of Python 3 first. If
+// there is none the test is skipped; if GOBEAKER_REQUIRE_PEERS is 1 the test fails
+// when any is missing (old Pythons are wanted only where the machine has them).
 func Beakers(t testing.TB) []Venv {
 	t.Helper()
-	venvs, err := Load()
+	return choose(t, "a Beaker", func(v Venv) bool { return plain(v) && !strings.HasPrefix(v.Beaker, "1.5.") })
+}
+
+// AllBeakers is Beakers with those before 1.6, and with those that encrypt by
+// nss.
+func AllBeakers(t testing.TB) []Venv {
+	t.Helper()
+	return choose(t, "a Beaker", func(v Venv) bool { return v.Group == "test" })
+}
+
+// WithPackage returns the environments, of Beakers and of frameworks, that have
+// a distribution, such as "turbogears2"; names are in lower case. Where there is
+// none it does as Beakers.
+func WithPackage(t testing.TB, distribution string) []Venv {
+	t.Helper()
+	return choose(t, distribution, func(v Venv) bool {
+		_, has := v.Packages[distribution]
+		return has && v.Group != "fixtures"
+	})
+}
+
+// plain reports whether a venv is one of the live tests without the module nss,
+// which Beaker would take before any other.
+func plain(v Venv) bool {
+	_, nss := v.Packages["python-nss"]
+	return v.Group == "test" && !nss
+}
+
+// choose returns the environments that a test wants, as Beakers says.
+func choose(t testing.TB, what string, wanted func(Venv) bool) []Venv {
+	t.Helper()
+	all, err := read()
+	if err != nil {
+		unavailable(t, err)
+	}
+	venvs, lacking := all.split()
+	venvs = slices.DeleteFunc(venvs, func(v Venv) bool { return !wanted(v) })
+	lacking = slices.DeleteFunc(lacking, func(l lack) bool {
+		return !wanted(Venv{Group: l.Group, Packages: l.Packages, Beaker: l.Packages["beaker"]})
+	})
+	err = tell(lacking)
+	required := slices.ContainsFunc(lacking, func(l lack) bool { return !l.Optional })
 	switch {
-	case err != nil && os.Getenv("GOBEAKER_REQUIRE_PEERS") == "1":
+	case required && os.Getenv("GOBEAKER_REQUIRE_PEERS") == "1":
 		t.Fatalf("Python peers are required: %v", err)
 	case len(venvs) == 0:
-		t.Skipf("no Python peers: %v", err)
+		if err == nil {
+			err = fmt.Errorf("none with %s: run scripts/setup-peers", what)
+		}
+		unavailable(t, err)
 	case err != nil:
 		t.Logf("some Python peers are left out: %v", err)
 	}
 	return venvs
 }
 
-// Load returns the environments that are there, and an error that names those
-// that are not.
+// unavailable ends a test that has no peer at all.
+func unavailable(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("GOBEAKER_REQUIRE_PEERS") == "1" {
+		t.Fatalf("Python peers are required: %v", err)
+	}
+	t.Skipf("no Python peers: %v", err)
+}
+
+// Load returns the environments that are there, of all groups, and an error that
+// names those that are not.
 func Load() ([]Venv, error) {
-	dir, err := Dir()
+	all, err := read()
 	if err != nil {
 		return nil, err
+	}
+	venvs, lacking := all.split()
+	return venvs, tell(lacking)
+}
+
+func read() (index, error) {
+	dir, err := Dir()
+	if err != nil {
+		return index{}, err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "peers.json"))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, errors.New("run scripts/setup-peers first")
+		return index{}, errors.New("run scripts/setup-peers first")
 	}
 	if err != nil {
-		return nil, err
+		return index{}, err
 	}
 	var all index
 	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, errors.New("peers.json is not what scripts/setup-peers writes; run it again")
+		return index{}, errors.New("peers.json is not what scripts/setup-peers writes; run it again")
 	}
-	var venvs []Venv
-	missing := map[string][]string{} // names by reason
+	return all, nil
+}
+
+// split tells the environments that are there from those that are not, or no more.
+func (all index) split() ([]Venv, []lack) {
+	var there []Venv
+	lacking := slices.Clone(all.Missing)
 	for _, v := range all.Peers {
 		if _, err := os.Stat(v.Exe); err != nil {
-			const reason = "gone; run scripts/setup-peers"
-			missing[reason] = append(missing[reason], v.Name)
+			lacking = append(lacking, lack{
+				Name: v.Name, Group: v.Group, Packages: v.Packages, Reason: "gone; run scripts/setup-peers",
+			})
 			continue
 		}
-		venvs = append(venvs, v)
+		there = append(there, v)
 	}
-	for _, m := range all.Missing {
-		missing[m.Reason] = append(missing[m.Reason], m.Name)
+	return there, lacking
+}
+
+// tell names what is missing, by reason; nil if nothing is.
+func tell(lacking []lack) error {
+	names := map[string][]string{}
+	for _, l := range lacking {
+		names[l.Reason] = append(names[l.Reason], l.Name)
 	}
 	var errs []error
-	for _, reason := range slices.Sorted(maps.Keys(missing)) {
-		errs = append(errs, fmt.Errorf("%s: %s", strings.Join(missing[reason], ", "), reason))
+	for _, reason := range slices.Sorted(maps.Keys(names)) {
+		errs = append(errs, fmt.Errorf("%s: %s", strings.Join(names[reason], ", "), reason))
 	}
-	return venvs, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Dir is where scripts/setup-peers puts the environments.
