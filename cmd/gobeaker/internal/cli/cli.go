@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -16,6 +17,7 @@ type Environment struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(key string) string
+	Now    func() time.Time // nil: time.Now
 }
 
 // The exit codes; "gobeaker help exit-codes" explains them.
@@ -78,6 +80,8 @@ same cookies, the same files, the same bytes, while both run.`,
   gobeaker serve --config gobeaker.toml    a gateway in front of old and new applications
   gobeaker inspect data/container_file/1/1e/1e4c….cache
   gobeaker inspect --json -  < cookie.txt
+  gobeaker convert --to json data/container_file/1/1e/1e4c….cache
+  gobeaker keygen
   gobeaker verify testdata/fixtures`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -86,7 +90,7 @@ same cookies, the same files, the same bytes, while both run.`,
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newServe(env), newInspect(env), newVerify(env), newVersion(env), newExitCodes())
+	root.AddCommand(newServe(env), newInspect(env), newConvert(env), newVerify(env), newKeygen(env), newVersion(env), newExitCodes())
 	return root
 }
 
@@ -99,10 +103,11 @@ func newExitCodes() *cobra.Command {
 
   0  it was done, and all is well
   1  it was done, and the answer is no: a fixture failed, the signature is not
-     valid, there is no such session or cookie; or serve could not listen
+     valid, there is no such session or cookie, the form that convert was
+     asked for cannot hold it; or serve could not listen
   2  the command line or a configuration file is wrong; nothing was done
   3  what was to be read is corrupt, or cannot be read
-  4  it is encrypted, and this version cannot decrypt it yet
+  4  it is encrypted, and no key that was given opens it
 
 inspect prints what it could find out also with codes 1, 3 and 4.`,
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // testdata returns the path of the project's fixtures.
-func testdata(t *testing.T) string {
+func testdata(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "env", "GOMOD").Output()
 	require.NoError(t, err)

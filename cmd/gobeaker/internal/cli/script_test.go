@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") == "1",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("FIXTURES", fixtures)
-			for _, name := range []string{"CONFIG", "LISTEN", "SECRET", "DATA_DIR", "LOG_FORMAT", "LOG_LEVEL", "ACCESS_LOG"} {
+			for _, name := range []string{"CONFIG", "LISTEN", "SECRET", "VALIDATE_KEY", "ENCRYPT_KEY", "DATA_DIR", "LOG_FORMAT", "LOG_LEVEL", "ACCESS_LOG"} {
 				env.Setenv("GOBEAKER_"+name, "")
 			}
 			return nil

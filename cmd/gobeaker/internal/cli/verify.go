@@ -18,19 +18,28 @@ import (
 const verifyLong = `Verify reads every session of a fixture directory (manifest.jsonl) as a live
 request would, and compares it with what Python says is in it.
 
-  pass     it decodes to the manifest's "expected"; or it is broken, and what
-           happened agrees with what Beaker was observed to do
+  pass     it decodes to the manifest's "expected", in the form that its Beaker
+           writes, and its files and cookies are those that the manifest names;
+           an encrypted one opens with its keys and its mode of AES alone, and
+           with no others. Or it is broken, and what happened agrees with what
+           Beaker was observed to do
   fail     it does not; the reason is on the line
-  skip     this version cannot read it: encrypted, or another back end
+  skip     it is of another back end, which this version cannot read
   decoded, refused
            the manifest does not say what is right; neither passed nor failed
+
+A negative line without files tells of a save that left nothing: a session that was
+saved and never touched, or one too long for a cookie. Both are done again.
 
 Pickles that gopickle, another decoder, can read too must come out the same.
 The directory is not written to. The last line is the sum; the exit code is 0
 only if nothing failed.
 
 With --rewrite OUT every decoded session is encoded again in its own form, under
-the same path in OUT, so that the Python that wrote it can be asked to read it.`
+the same path in OUT, so that the Python that wrote it can be asked to read it.
+What was encrypted is encrypted again; what Beaker kept in clear for want of an
+AES library is encrypted too. A cookie-only session that filled its cookie may not fit
+when it is encoded again, and is then passed over.`
 
 func newVerify(env Environment) *cobra.Command {
 	c := &cobra.Command{

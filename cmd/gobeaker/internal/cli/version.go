@@ -43,9 +43,10 @@ func printVersion(w io.Writer, info *debug.BuildInfo) {
 		fmt.Fprintf(w, "revision %s %s\n", r, settings["vcs.time"])
 	}
 	fmt.Fprintf(w, "%s %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprint(w, `reads    pickle protocols 0-5, JSON; the dict itself (Beaker up to 1.11) and base64 text (1.12 on)
-writes   the same forms; pickle protocol 2 unless told otherwise
-sessions file, memory; signed cookies of server-side and of cookie-only sessions (inspect, verify)
-not yet  encrypted sessions; dbm, memcached, Redis, MongoDB, SQL
+	fmt.Fprint(w, `reads    pickle protocols 0-5, JSON; the dict itself (Beaker up to 1.11) and base64 text (1.12 on);
+         AES-256 in modes GCM, CBC, CTR and ECB behind nonces of every size
+writes   the same forms; pickle protocol 2 unless told otherwise; ECB only if told
+sessions file, memory, cookie-only
+not yet  dbm, memcached, Redis, MongoDB, SQL
 `)
 }

@@ -10,16 +10,11 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 )
 
-// Key is a signing key and what it is called in the configuration.
-type Key struct {
-	Name string // "secret", "validate_key"
-	Key  string
-}
-
 // Cookie is a cookie taken apart.
 type Cookie struct {
 	Name      string // "" for a bare value
 	Signature Signature
+	SignedBy  int    // index of the key that signed it; -1 if none is known
 	Payload   string // what follows the signature; the whole value if it has none
 	Warnings  []string
 }
@@ -39,8 +34,8 @@ const (
 var ErrNoCookie = errors.New("no such cookie")
 
 // ParseCookie takes a bare value, a name=value, a Cookie header, a Set-Cookie
-// line or a cookie jar ([IsJar]) apart. Name is the cookie that is meant in a header of
-// several.
+// line or a cookie jar ([IsJar]) apart, and checks its signature against the keys.
+// Name is the cookie that is meant in a header of several.
 func ParseCookie(text, name string, keys []Key) (Cookie, error) {
 	c, value, err := find(text, name)
 	if err != nil {
@@ -128,12 +123,16 @@ func cookieNames(text string) []string {
 
 // check splits the signature off and checks it against the keys.
 func (c *Cookie) check(value string, keys []Key) {
-	for _, k := range keys {
-		if payload, _, err := beakerfmt.Verify([][]byte{[]byte(k.Key)}, value); err == nil {
-			c.Signature, c.Payload = valid+Signature(k.Name), payload
-			return
-		}
+	all := make([][]byte, len(keys))
+	for i, k := range keys {
+		all[i] = []byte(k.Key)
 	}
+	payload, by, err := beakerfmt.Verify(all, value)
+	if err == nil {
+		c.Signature, c.SignedBy, c.Payload = valid+Signature(keys[by].Label()), by, payload
+		return
+	}
+	c.SignedBy = -1
 	bare := strings.Trim(value, `"`)
 	switch {
 	case !hasSignature(bare):

@@ -4,7 +4,6 @@
 package inspect
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -23,6 +22,13 @@ type Decoded struct {
 	Container *pyvalue.Dict
 	// Outer is the pickle that was read first: that of a file or a bare pickle.
 	Outer *pickle.Info
+	// Inner is the pickle in the text, if there is one.
+	Inner *pickle.Info
+	// Text is how long the text is, in bytes: nonce, padding and all.
+	Text int
+	// Serialized is how long the pickle or the JSON document in the text is, in
+	// bytes, decrypted and inflated.
+	Serialized int
 	// Pickles are the pickles that were read, the outer one first.
 	Pickles [][]byte
 	// Classes are the classes and functions that they name.
@@ -37,11 +43,18 @@ type Form struct {
 	Protocol *int `json:"protocol"`
 	// Container is the protocol of the pickle around it.
 	Container *int `json:"container_protocol,omitempty"`
+	// AES is the mode of an encrypted one: ctr, gcm, cbc, ecb.
+	AES string `json:"aes,omitempty"`
+	// NonceBits is the size of the nonce in front of the text.
+	NonceBits int `json:"nonce_bits,omitempty"`
 }
 
 // JSON returns the form for output.
 func (d *Decoded) JSON() *Form {
-	f := &Form{Text: d.Form.Text.String(), Serializer: d.Form.Serializer.String()}
+	f := &Form{Text: d.Form.Text.String(), Serializer: d.Form.Serializer.String(), NonceBits: d.Form.NonceBits}
+	if d.Form.AES != beakerfmt.AESNone {
+		f.AES = d.Form.AES.String()
+	}
 	if d.Form.Text != beakerfmt.TextNone && d.Form.Serializer == beakerfmt.Pickle {
 		f.Protocol = &d.Form.Protocol
 	}
@@ -66,7 +79,7 @@ func (d *Decoded) Dialect() taggedjson.Dialect {
 
 // File decodes a record of the file back end: a pickled {'session': value}.
 // What it could read before an error is in Decoded.
-func File(data []byte) (Decoded, error) {
+func File(data []byte, c *beakerfmt.Codec) (Decoded, error) {
 	d, err := outer(data)
 	if err != nil {
 		return d, err
@@ -78,26 +91,36 @@ func File(data []byte) (Decoded, error) {
 	if !ok {
 		return d, fmt.Errorf("inspect: file: it has no key %q: %w", beakerfmt.SessionKey, beakerfmt.ErrNoSession)
 	}
-	session, form, err := new(beakerfmt.Codec).DecodeValue(v)
+	session, form, err := c.DecodeValue(v)
 	if err != nil {
 		return d, fmt.Errorf("inspect: file: %w", err)
 	}
 	d.Session, d.Form = session, form
-	if text, ok := pyvalue.Text(v); ok {
-		d.inner(text)
+	if form.Text != beakerfmt.TextNone {
+		d.inner(textOf(v), c)
 	}
 	return d, nil
 }
 
+// textOf returns the text in which a session stands.
+func textOf(v pyvalue.Value) string {
+	if b, ok := v.(pyvalue.Bytes); ok {
+		return string(b)
+	}
+	text, _ := pyvalue.Text(v)
+	return text
+}
+
 // Payload decodes what follows the signature in the cookie of a cookie-only
-// session.
-func Payload(text string) (Decoded, error) {
-	session, form, err := new(beakerfmt.Codec).DecodePayload(text, -1)
+// session. signedBy is the index of the codec's validate key that signed it, -1
+// if that is not known.
+func Payload(text string, signedBy int, c *beakerfmt.Codec) (Decoded, error) {
+	session, form, err := c.DecodePayload(text, signedBy)
 	if err != nil {
 		return Decoded{}, fmt.Errorf("inspect: cookie: %w", err)
 	}
 	d := Decoded{Session: session, Form: form}
-	d.inner(text)
+	d.inner(text, c)
 	return d, nil
 }
 
@@ -121,19 +144,24 @@ func outer(data []byte) (Decoded, error) {
 	return Decoded{Outer: &info, Pickles: [][]byte{data[:info.Length]}, Classes: info.Globals}, nil
 }
 
-// inner notes the pickle in a base64 text, which has been decoded before.
-func (d *Decoded) inner(text string) {
-	if d.Form.Serializer != beakerfmt.Pickle {
+// inner notes what is in a text that has been decoded before.
+func (d *Decoded) inner(text string, c *beakerfmt.Codec) {
+	d.Text = len(text)
+	data, ok := plaintext(text, d.Form, c)
+	if !ok {
 		return
 	}
-	data, err := base64.StdEncoding.DecodeString(text)
+	if d.Form.Serializer != beakerfmt.Pickle {
+		d.Serialized = inflatedLen(data)
+		return
+	}
+	info, err := pickle.Inspect(data, pickle.Limits{})
 	if err != nil {
 		return
 	}
-	if info, err := pickle.Inspect(data, pickle.Limits{}); err == nil {
-		d.Pickles = append(d.Pickles, data[:info.Length])
-		d.Classes = append(d.Classes, info.Globals...)
-	}
+	d.Serialized, d.Inner = info.Length, &info
+	d.Pickles = append(d.Pickles, data[:info.Length])
+	d.Classes = append(d.Classes, info.Globals...)
 }
 
 // IsContainer reports whether a decoded pickle is a record of the file back
@@ -150,3 +178,21 @@ func IsContainer(v pyvalue.Value) bool {
 // IsMissing reports whether err says that there is no session, rather than
 // that one cannot be read.
 func IsMissing(err error) bool { return errors.Is(err, beakerfmt.ErrNoSession) }
+
+// WithValue returns a container as the one that was read, with another value in
+// the place of the session: other keys stay, in their places.
+func (d *Decoded) WithValue(v pyvalue.Value) *pyvalue.Dict {
+	container := &pyvalue.Dict{}
+	if d.Container != nil {
+		for k, old := range d.Container.All() {
+			if name, _ := pyvalue.Text(k); name == beakerfmt.SessionKey { // under the key as it is spelled there
+				old = v
+			}
+			container.Put(k, old)
+		}
+	}
+	if _, ok := container.GetStr(beakerfmt.SessionKey); !ok {
+		container.SetStr(beakerfmt.SessionKey, v)
+	}
+	return container
+}

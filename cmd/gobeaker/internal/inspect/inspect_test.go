@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,7 @@ func TestParseCookie(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := inspect.ParseCookie(c.text, "sid", c.keys)
 			require.NoError(t, err)
-			require.Equal(t, inspect.Cookie{Name: c.name, Signature: c.signature, Payload: c.payload}, got)
+			require.Equal(t, inspect.Cookie{Name: c.name, Signature: c.signature, SignedBy: slices.IndexFunc(c.keys, func(k inspect.Key) bool { return k.Key == "k" && c.signature == "valid, by secret" }), Payload: c.payload}, got)
 		})
 	}
 	_, err := inspect.ParseCookie("Cookie: a=1; b=2", "sid", nil)
@@ -68,9 +69,9 @@ func TestWriter(t *testing.T) {
 		require.Len(t, paths, 1, pattern)
 		data, err := os.ReadFile(paths[0])
 		require.NoError(t, err)
-		d, err := inspect.File(data)
+		d, err := inspect.File(data, new(beakerfmt.Codec))
 		require.NoError(t, err)
-		require.Equal(t, want, d.Writer(inspect.InFile), pattern)
+		require.Equal(t, want, d.Writer(inspect.InFile).String(), pattern)
 	}
 }
 
@@ -96,7 +97,7 @@ func TestFileErrors(t *testing.T) {
 		"encrypted": {session(pyvalue.Str("vUt7b8+08VV0mMMI194S0Q==" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")), beakerfmt.ErrEncrypted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := inspect.File(c.data)
+			_, err := inspect.File(c.data, new(beakerfmt.Codec))
 			require.ErrorIs(t, err, c.want)
 		})
 	}
