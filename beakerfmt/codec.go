@@ -184,7 +184,9 @@ func (c *Codec) PayloadLen(d *pyvalue.Dict, f Form) (int, error) {
 	return n, nil
 }
 
-// measure serializes d and tells how long its payload will be.
+// measure serializes d and tells how long its payload will be. A session of Python
+// 2 that would be too long goes without the memo numbers that it does not need:
+// cPickle leaves most of them out, and what it could write must not be too long here.
 func (c *Codec) measure(d *pyvalue.Dict, f Form) (raw []byte, n int, err error) {
 	if err := c.checkSealed(f); err != nil {
 		return nil, 0, err
@@ -192,10 +194,25 @@ func (c *Codec) measure(d *pyvalue.Dict, f Form) (raw []byte, n int, err error) 
 	if raw, err = serialize(d, f.Serializer); err != nil {
 		return nil, 0, err
 	}
-	if f.AES != AESNone {
-		return raw, c.sealedLen(len(raw), f), nil
+	n = c.textLen(len(raw), f)
+	if n > MaxCookiePayload && f.Serializer == Pickle {
+		if info, err := pickle.Inspect(raw, pickle.OwnLimits()); err != nil || !info.Python2 {
+			return raw, n, nil
+		}
+		if raw, err = pickle.AppendCompact(raw[:0], d); err != nil {
+			return nil, 0, err
+		}
+		n = c.textLen(len(raw), f)
 	}
-	return raw, base64.StdEncoding.EncodedLen(len(raw)), nil
+	return raw, n, nil
+}
+
+// textLen is the length of what appendText appends for n bytes.
+func (c *Codec) textLen(n int, f Form) int {
+	if f.AES != AESNone {
+		return c.sealedLen(n, f)
+	}
+	return base64.StdEncoding.EncodedLen(n)
 }
 
 // checkSealed: nothing is written in clear by mistake.

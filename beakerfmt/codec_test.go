@@ -107,6 +107,27 @@ func TestPayloadLength(t *testing.T) {
 	require.IsType(t, pyvalue.Str(""), v)
 }
 
+// What cPickle of Python 2 just fitted in, because it leaves memo numbers out, fits
+// in here.
+func TestPayloadLengthPython2(t *testing.T) {
+	of := func(n int) *pyvalue.Dict {
+		return pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Py2Str("k"), Value: pyvalue.Py2Str(strings.Repeat("x", n))})
+	}
+	const most = MaxCookiePayload/4*3 - len("\x80\x02}U\x01kTnnnns.")
+	text, err := plain.AppendPayload(nil, of(most), Form{})
+	require.NoError(t, err)
+	require.Len(t, text, MaxCookiePayload)
+	d, _, err := plain.DecodePayload(string(text), -1)
+	require.NoError(t, err)
+	require.True(t, pyvalue.Same(of(most), d))
+
+	_, err = plain.AppendPayload(nil, of(most+1), Form{})
+	require.ErrorIs(t, err, ErrCookieTooLong)
+	n, err := plain.PayloadLen(of(most+1), Form{})
+	require.NoError(t, err)
+	require.Equal(t, MaxCookiePayload+4, n)
+}
+
 func TestDecodeValueTolerates(t *testing.T) {
 	pickled := "\x80\x02}q\x00X\x01\x00\x00\x00aq\x01K\x01s."
 	wrapped := b64(pickled)

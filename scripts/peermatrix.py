@@ -174,7 +174,7 @@ class Matrix(object):
         for kind, python in sorted(self.pythons.items()):
             for beaker in beakers_of(kind):
                 add(python, beaker, "")
-                if beaker != "1.5.4":
+                if number(beaker) >= (1, 6, 4):  # before, it is called in a way that only PyCrypto takes
                     add(python, beaker, "pycryptodome")
                 if number(beaker) >= (1, 9):
                     add(python, beaker, "cryptography")
@@ -194,8 +194,9 @@ def number(beaker):
 def beakers_of(kind):
     """The releases of the fixtures that run on a Python, (major, minor)."""
     if kind == (2, 7):
-        return ["1.5.4", "1.6.5", "1.7.0", "1.8.1", "1.9.1", "1.10.1", "1.11.0", "1.12.1", "1.13.0"]
+        return ["1.3", "1.5.4", "1.6.3", "1.6.4", "1.6.5", "1.7.0", "1.8.0", "1.8.1", "1.9.1", "1.10.1", "1.11.0",
+                "1.12.1", "1.13.0"]
     releases = ["1.9.1", "1.10.1", "1.11.0", "1.12.1", "1.13.0"]
     if kind == (3, 6):
-        releases = ["1.7.0", "1.8.1"] + releases
+        releases = ["1.7.0", "1.8.0", "1.8.1", "1.9.0"] + releases
     return releases + ([CURRENT_BEAKER] if kind >= OLDEST_3 else [])

@@ -26,7 +26,7 @@ const (
 func FuzzInput(f *testing.F) {
 	fixtures := testdata(f)
 	for _, pattern := range []string{
-		"cookie/cookie-b1.13.0-*/set-cookie.txt", "cookie/cookie-b1.6.3-*/set-cookie.txt", "negative/*master*/*",
+		"cookie/cookie-b1.13.0-*/set-cookie.txt", "cookie/cookie-b1.6.3-*/set-cookie.txt", "negative/*b1.14.1*/*",
 		"file/file-b1.13.0-py3.8-*/tree/container_file/*/*/*.cache", "file/file-b1.11.0-py2.7-*class*/tree/container_file/*/*/*.cache",
 	} {
 		paths, err := filepath.Glob(filepath.Join(fixtures, filepath.FromSlash(pattern)))
