@@ -401,7 +401,7 @@ func (f fixture) setCookie(t *testing.T) beakerfmt.SetCookie {
 
 // The files of the fixtures and of the manifest are the same.
 func TestFixtureFiles(t *testing.T) {
-	named := map[string]bool{".gitattributes": true, "README.md": true, "manifest.jsonl": true}
+	named := map[string]bool{".gitattributes": true, "README.md": true, "MATRIX.md": true, "manifest.jsonl": true}
 	for _, f := range loadFixtures(t) {
 		for _, a := range f.Artefacts {
 			require.Equal(t, path.Clean(a), a)

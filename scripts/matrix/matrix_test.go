@@ -137,24 +137,31 @@ func short(cells map[cell][]fixture) string {
 	for _, beaker := range beakers(cells) {
 		b.WriteString("| " + beaker + " |")
 		for i := range columns {
-			var parts []string
-			for _, s := range []string{"pickle", "json"} {
-				if all := cells[cell{beaker, s, i}]; len(all) > 0 {
-					parts = append(parts, s+" "+pythons(all))
-				}
-			}
-			b.WriteString(" " + strings.Join(parts, "; ") + " |")
+			b.WriteString(" " + content(cells[cell{beaker, "pickle", i}], cells[cell{beaker, "json", i}]) + " |")
 		}
 		b.WriteString("\n")
 	}
 	return b.String()
 }
 
+// content is that of a cell: JSON is named apart only where its Pythons are others.
+func content(pickle, json []fixture) string {
+	switch p, j := pythons(pickle), pythons(json); {
+	case j == "":
+		return p
+	case p == j:
+		return p + " (+ JSON)"
+	default:
+		return p + "; JSON: " + j
+	}
+}
+
 // pythons are the Pythons of fixtures, those in a row as a range.
 func pythons(all []fixture) string {
 	seen := map[string]bool{}
 	for _, f := range all {
-		seen[strings.TrimPrefix(f.Python, "sys")] = true
+		v := version(f.Python)
+		seen[fmt.Sprintf("%d.%d", v[0], v[1])] = true
 	}
 	sorted := slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return slices.Compare(version(a), version(b)) })
 	var parts []string
