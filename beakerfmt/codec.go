@@ -263,7 +263,7 @@ func (c *Codec) decodePlain(text string, f *Form) (*pyvalue.Dict, error) {
 		return c.decodeRaw(raw, f)
 	}
 	if isEnvelope(text) {
-		for _, n := range c.nonceLens(text) {
+		for _, n := range c.nonceLens(nil, text) {
 			raw, err := base64.StdEncoding.DecodeString(text[n:])
 			if err != nil || !isSession(raw) {
 				continue

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 )
@@ -112,22 +113,24 @@ func isBase64(text string) bool {
 // nonceLens are the lengths, in characters, that the nonce of text can have:
 // the one that its padding shows, else the configured one and 48 bits before
 // all others.
-func (c *Codec) nonceLens(text string) []int {
+//
+// They are appended to lens.
+func (c *Codec) nonceLens(lens []int, text string) []int {
 	if n := paddedNonce(text); n > 0 {
-		return []int{n}
+		return append(lens, n)
 	}
-	lens := []int{base64.StdEncoding.EncodedLen(c.nonceBits() / 8), 8}
-	for n := 4; n <= maxNonce; n += 4 {
-		lens = append(lens, n)
-	}
-	lens = append(lens, 0) // encrypt_nonce_bits = 0
-	seen := lens[:0]
-	for _, n := range lens {
-		if len(text)-n >= minSealed && !slices.Contains(seen, n) {
-			seen = append(seen, n)
+	add := func(n int) {
+		if len(text)-n >= minSealed && !slices.Contains(lens, n) {
+			lens = append(lens, n)
 		}
 	}
-	return seen
+	add(base64.StdEncoding.EncodedLen(c.nonceBits() / 8))
+	add(8)
+	for n := 4; n <= maxNonce; n += 4 {
+		add(n)
+	}
+	add(0) // encrypt_nonce_bits = 0
+	return lens
 }
 
 func (c *Codec) nonceBits() int {
@@ -150,10 +153,14 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 	if len(modes) == 0 {
 		modes = readModes
 	}
-	lens := c.nonceLens(text)
+	var room [maxNonce/4 + 2]int
+	lens := c.nonceLens(room[:0], text)
 	failed := ErrDecrypt
+	// What is decoded from it refers to none of its bytes.
+	buf := scratches.Get().(*[]byte)
+	defer scratches.Put(buf)
 	for _, n := range lens {
-		sealed, err := base64.StdEncoding.DecodeString(text[n:])
+		sealed, err := unbase64(buf, text[n:])
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
@@ -184,6 +191,24 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 		}
 	}
 	return nil, failed
+}
+
+// scratches are buffers for what is decrypted, of no more than maxScratch.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxScratch = 8 << 10
+
+// unbase64 decodes text into buf, or into a buffer of its own if it is long.
+func unbase64(buf *[]byte, text string) ([]byte, error) {
+	out := *buf
+	if n := base64.StdEncoding.DecodedLen(len(text)); n > cap(out) {
+		out = make([]byte, n)
+		if n <= maxScratch {
+			*buf = out
+		}
+	}
+	n, err := base64.StdEncoding.Decode(out[:cap(out)], []byte(text))
+	return out[:n], err
 }
 
 func (c *Codec) cipher(encrypt, validate int, nonce string) (cipher.Block, error) {
@@ -224,7 +249,7 @@ func decrypt(block cipher.Block, m AESMode, buf, sealed []byte) (plain []byte, o
 	case m == GCM && len(sealed) >= gcmIVLen+gcmTagLen:
 		return decryptGCM(block, buf, sealed)
 	case m == CBC && whole:
-		cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(buf, sealed)
+		cipher.NewCBCDecrypter(block, zeroIV).CryptBlocks(buf, sealed)
 		return unpad(buf)
 	case m == ECB && whole:
 		for i := 0; i < len(sealed); i += aes.BlockSize {
@@ -252,9 +277,11 @@ func decryptGCM(block cipher.Block, buf, sealed []byte) ([]byte, bool) {
 // crypto/pycrypto.py, aesDecrypt).
 const pythonSpace = " \t\n\v\f\r"
 
-func newCTR(block cipher.Block) cipher.Stream {
-	return cipher.NewCTR(block, make([]byte, aes.BlockSize))
-}
+// zeroIV is what counters begin with and, in CBC, what comes before the first
+// block. It is only read.
+var zeroIV = make([]byte, aes.BlockSize)
+
+func newCTR(block cipher.Block) cipher.Stream { return cipher.NewCTR(block, zeroIV) }
 
 // unpad takes the padding of PKCS #7 away (RFC 5652, section 6.3).
 func unpad(plain []byte) ([]byte, bool) {
@@ -325,7 +352,7 @@ func encrypt(block cipher.Block, m AESMode, plain []byte, random io.Reader) ([]b
 		return slices.Concat(iv, tag, body), nil
 	case CBC:
 		out := pad(plain, aes.BlockSize-len(plain)%aes.BlockSize)
-		cipher.NewCBCEncrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(out, out)
+		cipher.NewCBCEncrypter(block, zeroIV).CryptBlocks(out, out)
 		return out, nil
 	case ECB:
 		out := pad(plain, aes.BlockSize-len(plain)%aes.BlockSize)

@@ -19,10 +19,11 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 )
 
-func onePass(data []byte) {
+// onePass looks at every byte once, as whoever makes sense of them must.
+func onePass[T string | []byte](data T) {
 	var x byte
-	for _, b := range data {
-		x ^= b
+	for i := range len(data) {
+		x ^= data[i]
 	}
 	runtime.KeepAlive(x)
 }
@@ -40,6 +41,7 @@ func bareVerify(header, key string) error {
 
 // payload is what follows the signature, which is checked.
 func payload(header string) (string, error) {
+	onePass(header)
 	_, value, _ := strings.Cut(header, "=")
 	return value[beakerfmt.SignatureLen:], bareVerify(header, validateKey)
 }
@@ -88,7 +90,7 @@ func bareJSONSave(header string) error {
 func bareSign(payload string) {
 	mac := hmac.New(sha1.New, []byte(validateKey))
 	mac.Write([]byte(payload))
-	onePass([]byte(hex.EncodeToString(mac.Sum(nil)) + payload))
+	onePass(hex.EncodeToString(mac.Sum(nil)) + payload)
 }
 
 const nonceLen = 24
