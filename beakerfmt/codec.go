@@ -51,8 +51,8 @@ type Codec struct {
 	// AcceptPlaintext reads sessions that are not encrypted although there are
 	// EncryptKeys, as Beaker without an AES library stores them.
 	AcceptPlaintext bool
-	// Random is the source of nonces (crypto/rand.Reader). It is needed to write
-	// what is encrypted.
+	// Random is the source of nonces (crypto/rand.Reader), safe for concurrent use.
+	// It is needed to write what is encrypted.
 	Random io.Reader
 }
 
@@ -184,9 +184,7 @@ func (c *Codec) PayloadLen(d *pyvalue.Dict, f Form) (int, error) {
 	return n, nil
 }
 
-// measure serializes d and tells how long its payload will be. A session of Python
-// 2 that would be too long goes without the memo numbers that it does not need:
-// cPickle leaves most of them out, and what it could write must not be too long here.
+// measure serializes d and tells how long its payload will be.
 func (c *Codec) measure(d *pyvalue.Dict, f Form) (raw []byte, n int, err error) {
 	if err := c.checkSealed(f); err != nil {
 		return nil, 0, err
@@ -194,17 +192,7 @@ func (c *Codec) measure(d *pyvalue.Dict, f Form) (raw []byte, n int, err error) 
 	if raw, err = serialize(d, f.Serializer); err != nil {
 		return nil, 0, err
 	}
-	n = c.textLen(len(raw), f)
-	if n > MaxCookiePayload && f.Serializer == Pickle {
-		if info, err := pickle.Inspect(raw, pickle.OwnLimits()); err != nil || !info.Python2 {
-			return raw, n, nil
-		}
-		if raw, err = pickle.AppendCompact(raw[:0], d); err != nil {
-			return nil, 0, err
-		}
-		n = c.textLen(len(raw), f)
-	}
-	return raw, n, nil
+	return raw, c.textLen(len(raw), f), nil
 }
 
 // textLen is the length of what appendText appends for n bytes.

@@ -107,27 +107,6 @@ func TestPayloadLength(t *testing.T) {
 	require.IsType(t, pyvalue.Str(""), v)
 }
 
-// What cPickle of Python 2 just fitted in, because it leaves memo numbers out, fits
-// in here.
-func TestPayloadLengthPython2(t *testing.T) {
-	of := func(n int) *pyvalue.Dict {
-		return pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Py2Str("k"), Value: pyvalue.Py2Str(strings.Repeat("x", n))})
-	}
-	const most = MaxCookiePayload/4*3 - len("\x80\x02}U\x01kTnnnns.")
-	text, err := plain.AppendPayload(nil, of(most), Form{})
-	require.NoError(t, err)
-	require.Len(t, text, MaxCookiePayload)
-	d, _, err := plain.DecodePayload(string(text), -1)
-	require.NoError(t, err)
-	require.True(t, pyvalue.Same(of(most), d))
-
-	_, err = plain.AppendPayload(nil, of(most+1), Form{})
-	require.ErrorIs(t, err, ErrCookieTooLong)
-	n, err := plain.PayloadLen(of(most+1), Form{})
-	require.NoError(t, err)
-	require.Equal(t, MaxCookiePayload+4, n)
-}
-
 func TestDecodeValueTolerates(t *testing.T) {
 	pickled := "\x80\x02}q\x00X\x01\x00\x00\x00aq\x01K\x01s."
 	wrapped := b64(pickled)
@@ -200,7 +179,7 @@ func TestDecodeValueRefuses(t *testing.T) {
 		{"nonce of 8 and base64", pyvalue.Bytes(nonce8 + secret), ErrEncrypted},
 		{"padding in the middle", pyvalue.Str("A=AA" + secret + secret), ErrCorrupt},
 		{"too much padding", pyvalue.Str("AA=A" + secret + secret), ErrCorrupt},
-		{"nonce too long", pyvalue.Str(b64(strings.Repeat("x", 100)) + secret), ErrCorrupt},
+		{"long nonce", pyvalue.Str(b64(strings.Repeat("x", 100)) + secret), ErrEncrypted},
 		{"nonce alone", pyvalue.Str(nonce24), ErrEncrypted}, // cannot be told from 8 and 16
 		{"nonce and an odd rest", pyvalue.Str(nonce24 + "abcde"), ErrCorrupt},
 		{"nonce and no base64", pyvalue.Str(nonce24 + "ab!d"), ErrCorrupt},

@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/pbkdf2"
 	"crypto/sha1"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -52,8 +53,9 @@ var readModes = []AESMode{GCM, CBC, CTR, ECB}
 // DefaultNonceBits is the size of a nonce since Beaker 1.8; before it was 48.
 const DefaultNonceBits = 128
 
-// Bounds of an encrypted text, in characters. The longest nonce is far beyond
-// what anybody configures; the shortest session is an empty dict.
+// Bounds of an encrypted text, in characters. The longest nonce that is tried
+// without being configured is far beyond what anybody does; the shortest session
+// is an empty dict.
 const (
 	maxNonce    = 128
 	minEnvelope = 16
@@ -88,7 +90,7 @@ func paddedNonce(text string) int {
 		return 0
 	}
 	nonce := (i + 3) &^ 3
-	if i%4 < 2 || nonce > maxNonce || nonce >= len(text) || strings.Trim(text[i:nonce], "=") != "" {
+	if i%4 < 2 || nonce >= len(text) || strings.Trim(text[i:nonce], "=") != "" {
 		return len(text)
 	}
 	return nonce
@@ -153,21 +155,29 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 	if len(modes) == 0 {
 		modes = readModes
 	}
-	var room [maxNonce/4 + 2]int
+	var room [maxNonce/4 + 3]int
 	lens := c.nonceLens(room[:0], text)
-	failed := ErrDecrypt
+	if len(lens) == 0 {
+		return nil, ErrDecrypt
+	}
 	// What is decoded from it refers to none of its bytes.
 	buf := scratches.Get().(*[]byte)
 	defer scratches.Put(buf)
+	begin := 0 // of what is base64 in one piece: after a nonce that has its own padding
+	if strings.HasSuffix(text[:lens[0]], "=") {
+		begin = lens[0]
+	}
+	raw, err := unbase64(buf, text[begin:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	plain := raw // the only attempt may write over it
+	if len(lens)*len(c.EncryptKeys)*len(c.ValidateKeys)*len(modes) > 1 {
+		plain = make([]byte, len(raw))
+	}
+	failed := ErrDecrypt
 	for _, n := range lens {
-		sealed, err := unbase64(buf, text[n:])
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		plain := sealed // the only attempt may write over it
-		if len(lens)*len(c.EncryptKeys)*len(c.ValidateKeys)*len(modes) > 1 {
-			plain = make([]byte, len(sealed))
-		}
+		sealed := raw[(n-begin)/4*3:]
 		nonce := text[:n]
 		for k := range c.EncryptKeys {
 			for v := range c.ValidateKeys {
@@ -178,7 +188,7 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 				if err != nil {
 					return nil, err
 				}
-				d, found, err := c.openWith(block, modes, plain, sealed)
+				d, found, err := c.openWith(block, modes, plain[:len(sealed)], sealed)
 				switch {
 				case err == nil || errors.Is(err, ErrNoSession):
 					f.AES, f.Serializer, f.Protocol = found.AES, found.Serializer, found.Protocol
@@ -222,8 +232,11 @@ func (c *Codec) cipher(encrypt, validate int, nonce string) (cipher.Block, error
 func (c *Codec) openWith(block cipher.Block, modes []AESMode, buf, sealed []byte) (*pyvalue.Dict, Form, error) {
 	failed := ErrDecrypt
 	for _, m := range modes {
+		if m != GCM && !firstBlock(block, m, sealed) {
+			continue
+		}
 		plain, ok := decrypt(block, m, buf, sealed)
-		if !ok || (m != GCM && !isSession(plain)) {
+		if !ok {
 			continue
 		}
 		f := Form{AES: m}
@@ -236,6 +249,23 @@ func (c *Codec) openWith(block cipher.Block, modes []AESMode, buf, sealed []byte
 		}
 	}
 	return nil, Form{}, failed
+}
+
+// firstBlock reports whether what is sealed begins as a session does, so that a
+// wrong key costs little however long it is.
+func firstBlock(block cipher.Block, m AESMode, sealed []byte) bool {
+	var first [aes.BlockSize]byte
+	n := min(len(sealed), len(first))
+	switch {
+	case m == CTR:
+		block.Encrypt(first[:], zeroIV)
+		subtle.XORBytes(first[:n], first[:n], sealed[:n])
+	case n < len(first):
+		return false
+	default: // CBC too: its IV is zero
+		block.Decrypt(first[:], sealed)
+	}
+	return isSession(first[:n])
 }
 
 // decrypt undoes one mode and writes into buf, which is as long as sealed and may

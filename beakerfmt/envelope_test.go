@@ -33,7 +33,7 @@ func TestEnvelopeKey(t *testing.T) {
 func TestEnvelopes(t *testing.T) {
 	for _, mode := range modes {
 		for _, s := range []Serializer{Pickle, JSON} {
-			for _, bits := range []int{0, 8, 16, 24, 32, 40, 48, 56, 64, 88, 96, 120, 128, 144, 192, 256, 384, 768} {
+			for _, bits := range []int{0, 8, 16, 24, 32, 40, 48, 56, 64, 88, 96, 120, 128, 144, 192, 256, 384, 768, 776, 1024, 2048} {
 				t.Run(fmt.Sprintf("%s %s %d", mode, s, bits), func(t *testing.T) {
 					c := keyed()
 					f := Form{Text: TextStr, Serializer: s, AES: mode, NonceBits: bits}

@@ -12,7 +12,9 @@ import (
 )
 
 // MaxCookiePayload is the longest payload, in bytes, that Beaker puts into a
-// cookie: the text that follows the signature.
+// cookie: the text that follows the signature. Browsers may keep less: Chromium
+// drops a cookie whose name and value are longer than 4,096 bytes together, which
+// leaves 4,039 for a payload under the name beaker.session.id.
 //
 // Beaker: session.py, CookieSession._create_cookie.
 const MaxCookiePayload = 4064

@@ -37,28 +37,6 @@ func Append(dst []byte, v pyvalue.Value, proto int) ([]byte, error) {
 		return dst, unsupported("protocol " + strconv.Itoa(proto))
 	}
 	e := encoders.Get().(*encoder)
-	dst, err := e.append(dst, v, proto)
-	e.release()
-	return dst, err
-}
-
-// AppendCompact appends the pickle of v in protocol 2 without the memo numbers
-// that nothing in it refers to, as pickletools.optimize leaves it. Python reads
-// the same. It is a tenth to a quarter shorter than what [Append] writes, and takes a
-// little longer. Errors and concurrency are those of Append.
-func AppendCompact(dst []byte, v pyvalue.Value) ([]byte, error) {
-	e := encoders.Get().(*encoder)
-	e.compact = true
-	n := len(dst)
-	out, err := e.append(dst, v, DefaultProtocol)
-	if err == nil {
-		out = e.compacted(out, n)
-	}
-	e.release()
-	return out, err
-}
-
-func (e *encoder) append(dst []byte, v pyvalue.Value, proto int) ([]byte, error) {
 	e.out, e.proto, e.frame = dst, proto, noFrame
 	if proto >= 2 {
 		e.out = append(e.out, opProto, byte(proto))
@@ -70,6 +48,7 @@ func (e *encoder) append(dst []byte, v pyvalue.Value, proto int) ([]byte, error)
 		e.commitFrame()
 		dst = e.out
 	}
+	e.release()
 	return dst, err
 }
 
@@ -87,26 +66,6 @@ type encoder struct {
 	objects objectTable
 	rare    objectTable // what Python does not memoise, by pointer
 	globals map[pyvalue.Global]int32
-	compact bool
-	puts    []putAt // by memo number, if compact
-}
-
-// putAt is where in out a memo number is given.
-type putAt struct {
-	begin, end int
-	used       bool
-}
-
-// compacted takes the unused memo numbers out of what was appended after n.
-func (e *encoder) compacted(out []byte, n int) []byte {
-	to, from := n, n
-	for _, p := range e.puts {
-		if !p.used {
-			to += copy(out[to:], out[from:p.begin])
-			from = p.end
-		}
-	}
-	return out[:to+copy(out[to:], out[from:])]
 }
 
 func (e *encoder) release() {
@@ -173,7 +132,7 @@ func (e *encoder) payload(s string, head ...byte) {
 // The memo.
 
 func (e *encoder) put() int32 {
-	n, begin := e.memoN, len(e.out)
+	n := e.memoN
 	e.memoN++
 	switch {
 	case e.proto >= 4:
@@ -186,16 +145,10 @@ func (e *encoder) put() int32 {
 	default:
 		e.out = binary.LittleEndian.AppendUint32(append(e.out, opLongBinPut), uint32(n))
 	}
-	if e.compact {
-		e.puts = append(e.puts, putAt{begin: begin, end: len(e.out)})
-	}
 	return n
 }
 
 func (e *encoder) get(n int32) {
-	if e.compact {
-		e.puts[n].used = true
-	}
 	switch {
 	case e.proto == 0:
 		e.out = strconv.AppendInt(append(e.out, opGet), int64(n), 10)

@@ -216,21 +216,3 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
-
-// What pickletools.optimize of CPython 3.13 leaves of the same values, but for the
-// numbers that it gives anew.
-func TestAppendCompact(t *testing.T) {
-	shared := pyvalue.NewList(pyvalue.NewInt(1))
-	for want, v := range map[string]pyvalue.Value{
-		"\x80\x02}X\x01\x00\x00\x00aK\x01s.":       pyvalue.NewDict(pyvalue.Entry{Key: pyvalue.Str("a"), Value: pyvalue.NewInt(1)}),
-		"\x80\x02](X\x01\x00\x00\x00xq\x01h\x01e.": pyvalue.NewList(pyvalue.Str("x"), pyvalue.Str("x")),
-		"\x80\x02]q\x00K\x01ah\x00\x86.":           pyvalue.NewTuple(shared, shared),
-		"\x80\x02c__builtin__\nset\n]K\x01a\x85R.": pyvalue.NewSet(pyvalue.NewInt(1)),
-	} {
-		out, err := pickle.AppendCompact(nil, v)
-		require.NoError(t, err)
-		require.Equal(t, want, string(out))
-	}
-	_, err := pickle.AppendCompact(nil, &pyvalue.Global{Module: "a\nb", Name: "c"})
-	require.ErrorIs(t, err, pickle.ErrUnsupported)
-}
