@@ -27,8 +27,11 @@ var (
 
 // CSRF shares the token that guards forms with a Python framework: a form that
 // Python rendered can be posted to Go, and the reverse. Start from
-// [WebHelpersCSRF] or [PyramidCSRF]. It is safe for concurrent use as long as
-// nobody changes it.
+// [WebHelpersCSRF] or [PyramidCSRF].
+//
+// As long as nobody changes it, it is safe for concurrent use by different requests;
+// not on one session from several goroutines, each of which could make a token when
+// there is none yet.
 type CSRF struct {
 	// Key is the key of the session that holds the token.
 	Key string
@@ -52,7 +55,8 @@ type CSRF struct {
 	// origin of a sandboxed page.
 	TrustedOrigins []string
 	// Scheme tells how the browser came here, for a service behind a proxy that
-	// ends TLS. nil: "https" if the request's TLS is set or its URL says so.
+	// ends TLS: "http" or "https", in whatever case. nil: "https" if the request's
+	// TLS is set or its URL says so.
 	Scheme func(*http.Request) string
 
 	// MaxBody is how many bytes of a form are read, into memory, to find the

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -224,6 +225,54 @@ func TestContentTypesOfForms(t *testing.T) {
 	require.ErrorIs(t, err, middleware.ErrCSRFToken, "a PUT without a type is no form")
 }
 
+// More than net/http itself reads, in forms and in queries.
+func TestFormOfManyFields(t *testing.T) {
+	many := strings.Repeat("&a=b", 20_000)
+	for _, csrf := range []*middleware.CSRF{middleware.WebHelpersCSRF(), middleware.PyramidCSRF()} {
+		s := newSession(t, map[string]any{csrf.Key: "a b"})
+		for form, ok := range map[string]bool{
+			csrf.Field + "=a+b" + many:                                  true,
+			many[1:] + "&" + csrf.Field + "=a%20b":                      true,
+			csrf.Field + "=x" + many + "&" + csrf.Field + "=a+b" + many: true,
+			csrf.Field + "=a+b" + many + "&" + csrf.Field + "=x" + many: false,
+		} {
+			r := httptest.NewRequest("POST", "/", strings.NewReader(form))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			require.Equal(t, ok, csrf.Check(r, s) == nil, csrf.Key)
+			r = httptest.NewRequest("POST", "/?"+form, nil)
+			require.Equal(t, ok && csrf.Query != "", csrf.Check(r, s) == nil, csrf.Key)
+		}
+	}
+}
+
+// The token is the one that url.ParseQuery finds, as long as that reads the form.
+func FuzzFormToken(f *testing.F) {
+	f.Add("csrf_token=abc&x=1")
+	f.Add("csrf_token=x&&=&csrf%5Ftoken=a+%62c&csrf_token=1;2&csrf_token=%zz&csrf_token")
+	f.Add("csrf_token=a=b&;&%zz=1")
+	csrf := middleware.PyramidCSRF()
+	f.Fuzz(func(t *testing.T, form string) {
+		want := "abc"
+		fields, _ := url.ParseQuery(form)
+		tokens := fields[csrf.Field]
+		found := len(tokens) > 0 && tokens[len(tokens)-1] != ""
+		if found {
+			want = tokens[len(tokens)-1]
+		}
+		if !utf8.ValidString(want) || strings.Count(form, "&") >= 10_000 {
+			t.Skip("no token, or no form, to compare with")
+		}
+		r := httptest.NewRequest("POST", "/", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		err := csrf.Check(r, values{csrf.Key: pyvalue.Str(want)})
+		if found {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "carries none")
+		}
+	})
+}
+
 func TestFormOfTooManyParts(t *testing.T) {
 	for n, ok := range map[int]bool{999: true, 1000: false} {
 		var fields []string
@@ -415,8 +464,10 @@ func TestOrigin(t *testing.T) {
 				require.ErrorIs(t, err, middleware.ErrCSRFOrigin)
 			}
 			r.TLS = nil
-			csrf.Scheme = func(*http.Request) string { return "https" }
-			require.Equal(t, tc.ok, csrf.Check(r, s) == nil, "behind a proxy")
+			for _, scheme := range []string{"https", "HTTPS"} {
+				csrf.Scheme = func(*http.Request) string { return scheme }
+				require.Equal(t, tc.ok, csrf.Check(r, s) == nil, "behind a proxy")
+			}
 		})
 	}
 }

@@ -32,8 +32,8 @@ func (c *CSRF) submitted(r *http.Request) (string, error) {
 		}
 	}
 	if c.Query != "" {
-		if tokens, ok := r.URL.Query()[c.Query]; ok {
-			return last(tokens), nil
+		if token, ok := lastValue(r.URL.RawQuery, c.Query); ok {
+			return token, nil
 		}
 	}
 	if c.Field == "" {
@@ -46,12 +46,30 @@ func (c *CSRF) submitted(r *http.Request) (string, error) {
 	return formValue(r, c.Field, limit)
 }
 
-// last is what WebOb's MultiDict gives for a name that is there more than once.
-func last(values []string) string {
-	if len(values) == 0 {
-		return ""
+// lastValue returns the value of a name in the text of a query or of an
+// urlencoded form; of several the last one, as WebOb's MultiDict gives it. It reads
+// pairs as url.ParseQuery does, which leaves out what is malformed, but any number of
+// them: url.ParseQuery reads nothing of a form of more than 10,000.
+func lastValue(pairs, name string) (value string, ok bool) {
+	for more := true; more; {
+		var pair string
+		if i := strings.LastIndexByte(pairs, '&'); i >= 0 {
+			pairs, pair = pairs[:i], pairs[i+1:]
+		} else {
+			pair, more = pairs, false
+		}
+		if pair == "" || strings.Contains(pair, ";") {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		if key, err := url.QueryUnescape(key); err != nil || key != name {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			return value, true
+		}
 	}
-	return values[len(values)-1]
+	return "", false
 }
 
 // formValue returns a field of the form in a request's body, as request.POST of
@@ -59,7 +77,7 @@ func last(values []string) string {
 // a form; a file is no field. The body is put back.
 func formValue(r *http.Request, field string, limit int64) (string, error) {
 	if values := r.PostForm[field]; len(values) > 0 { // somebody has parsed it before
-		return last(values), nil
+		return values[len(values)-1], nil
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return "", nil
@@ -82,8 +100,8 @@ func formValue(r *http.Request, field string, limit int64) (string, error) {
 	if kind == multipartForm {
 		return multipartValue(body, params["boundary"], field, limit), nil
 	}
-	values, _ := url.ParseQuery(string(body)) // what is malformed is left out
-	return last(values[field]), nil
+	value, _ := lastValue(string(body), field)
+	return value, nil
 }
 
 // rereadable reads the body of a request and puts it back.

@@ -10,7 +10,7 @@ import (
 // Only https is checked, where nobody on the way can take the Referer off
 // (Pyramid: csrf.check_csrf_origin).
 func (c *CSRF) foreign(r *http.Request) string {
-	if c.Origin == OriginIgnored || c.scheme(r) != "https" {
+	if c.Origin == OriginIgnored || !strings.EqualFold(c.scheme(r), "https") {
 		return ""
 	}
 	origin, fromReferer := r.Referer(), true

@@ -15,7 +15,11 @@ var ErrFlashCategory = errors.New("no such category of flash messages")
 // Flash keeps messages in the session until a page shows them, once, where a
 // Python framework looks for them: [WebHelpersFlash], [PyramidFlash]. The zero
 // Category fields with the key "flash" are WebHelpers up to 0.6, which knew no
-// categories. A Flash is safe for concurrent use.
+// categories.
+//
+// A Flash is safe for concurrent use by different requests; not on one session from
+// several goroutines, each of which could write the list without the other's
+// message.
 type Flash struct {
 	// Key is the key of the session that holds the list of messages.
 	Key string

@@ -1,8 +1,10 @@
 package middleware_test
 
 import (
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
@@ -66,6 +68,26 @@ func TestFlashPushAndPop(t *testing.T) {
 			require.False(t, ok)
 		})
 	}
+}
+
+// Requests share the rules, each with a session of its own.
+func TestRulesAreSharedByRequests(t *testing.T) {
+	flash, csrf := middleware.WebHelpersFlash(), middleware.WebHelpersCSRF()
+	var requests sync.WaitGroup
+	for range 8 {
+		s := newSession(t, nil)
+		requests.Go(func() {
+			for range 20 {
+				_, err := csrf.Token(s)
+				assert.NoError(t, err)
+				assert.NoError(t, flash.Push(s, middleware.FlashMessage{Text: "one"}))
+			}
+			messages, err := flash.Pop(s)
+			assert.NoError(t, err)
+			assert.Len(t, messages, 20)
+		})
+	}
+	requests.Wait()
 }
 
 func TestFlashCategories(t *testing.T) {

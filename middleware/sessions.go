@@ -24,6 +24,11 @@ type SessionsOptions struct {
 	// OnError answers a request whose session could not be written, before
 	// anything of the handler's response has gone out. Default: 503 if the store is
 	// unavailable, else 500, and the error is logged.
+	//
+	// That a cookie-only session is too long for its cookie is told apart by
+	// errors.As(err, &tooLong) with a tooLong of type
+	// *[beakerfmt.CookieTooLongError]: it, and so the log, names sizes and keys but
+	// no values.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 	// WriteTimeout limits the time to write a session. It is not the request's own
 	// context that does: a client that leaves does not undo what was done for it.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/middleware"
@@ -292,6 +293,43 @@ func TestStoreFailsAtTheEnd(t *testing.T) {
 			require.Contains(t, log.String(), "session could not be written")
 		})
 	}
+}
+
+// A session that is too long for its cookie is a page that failed, not one that
+// was forgotten; the log says what is so long, but not what is in it.
+func TestSessionTooLongForItsCookie(t *testing.T) {
+	o := compat.Defaults()
+	o.Type, o.ValidateKey = "cookie", "sekrit"
+	m, err := compat.New(o, nil, compat.Environment{})
+	require.NoError(t, err)
+	fill := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := middleware.Session(r)
+		require.NoError(t, err)
+		require.NoError(t, s.Set("basket", strings.Repeat("apple", 1000)))
+		s.Save()
+		_, _ = io.WriteString(w, "page")
+	})
+
+	var log bytes.Buffer
+	w := httptest.NewRecorder()
+	middleware.NewSessions(m, middleware.SessionsOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))}).
+		Wrap(fill).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	require.Equal(t, http.StatusInternalServerError, w.Code)
+	require.Empty(t, w.Header()["Set-Cookie"])
+	require.NotContains(t, w.Body.String(), "page")
+	require.Regexp(t, `session is too long for a cookie: \d{4} bytes, at most 4064 are possible; the largest keys are .*basket.* \(50\d\d\)`, log.String())
+	require.NotContains(t, log.String(), "apple")
+	require.NotContains(t, log.String(), "sekrit")
+
+	var tooLong *beakerfmt.CookieTooLongError
+	own := middleware.SessionsOptions{OnError: func(w http.ResponseWriter, _ *http.Request, err error) {
+		require.ErrorAs(t, err, &tooLong)
+		w.WriteHeader(http.StatusInsufficientStorage)
+	}}
+	w = httptest.NewRecorder()
+	middleware.NewSessions(m, own).Wrap(fill).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	require.Equal(t, http.StatusInsufficientStorage, w.Code)
+	require.Equal(t, "basket", tooLong.Largest[0].Key)
 }
 
 // A store that hangs is given up, and a client that leaves does not undo what

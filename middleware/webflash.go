@@ -19,7 +19,8 @@ var ErrFlashTooLong = errors.New("flash message is too long for a cookie")
 // WebFlash keeps one message in a cookie of its own until a page shows it, as
 // TurboGears 2 does; the page's JavaScript may show it too. Whoever makes the
 // browser send such a cookie chooses its text: escape it, whatever it is. A WebFlash
-// is safe for concurrent use.
+// is safe for concurrent use by different requests; not with one response from
+// several goroutines.
 type WebFlash struct {
 	// Cookie is the cookie's name (flash.cookie_name).
 	Cookie string
@@ -81,19 +82,29 @@ func (f WebFlash) Push(w http.ResponseWriter, m FlashMessage) error {
 	return nil
 }
 
-// Pop returns the message of a request and has the browser forget it. A cookie
-// that holds no message is forgotten too; TurboGears would fail at each request.
+// Pop returns the message and has the browser forget it: the one that Push has put
+// into this response, or else that of the request (TurboGears: pop_payload). A
+// second Pop finds nothing; TurboGears gives the message again as long as the
+// request lasts. A cookie that holds no message is forgotten too; TurboGears would
+// fail at each request.
 func (f WebFlash) Pop(w http.ResponseWriter, r *http.Request) (FlashMessage, bool) {
-	if f.cookie(r) == "" {
+	value, ok := f.responseCookie(w)
+	if !ok {
+		value = f.cookie(r)
+	}
+	if value == "" {
 		return FlashMessage{}, false
 	}
 	f.set(w, f.Cookie+"=; Max-Age=0; Path=/; expires=Wed, 31-Dec-97 23:59:59 GMT"+f.sameSite())
-	return f.Peek(r)
+	return f.read(value)
 }
 
-// Peek returns the message of a request and leaves it.
-func (f WebFlash) Peek(r *http.Request) (FlashMessage, bool) {
-	text, err := url.PathUnescape(f.cookie(r))
+// Peek returns the message that came with a request and leaves it. It does not
+// see what Push has put into the response.
+func (f WebFlash) Peek(r *http.Request) (FlashMessage, bool) { return f.read(f.cookie(r)) }
+
+func (f WebFlash) read(value string) (FlashMessage, bool) {
+	text, err := url.PathUnescape(value)
 	if err != nil || text == "" {
 		return FlashMessage{}, false
 	}
@@ -125,6 +136,18 @@ func (f WebFlash) cookie(r *http.Request) string {
 		return ""
 	}
 	return all[len(all)-1].Value
+}
+
+// responseCookie returns the cookie's value as the response sets it so far; ""
+// is a cookie to be forgotten.
+func (f WebFlash) responseCookie(w http.ResponseWriter) (value string, ok bool) {
+	for _, line := range slices.Backward(w.Header()["Set-Cookie"]) { // the last one counts
+		if rest, ours := strings.CutPrefix(line, f.Cookie+"="); ours {
+			value, _, _ = strings.Cut(rest, ";")
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // set replaces what the response says of the cookie so far.

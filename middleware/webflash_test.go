@@ -57,6 +57,35 @@ func TestWebFlashHeaders(t *testing.T) {
 	}
 }
 
+// A message of the same request goes before that of the browser, and is shown
+// once.
+func TestWebFlashPushAndPop(t *testing.T) {
+	flash := middleware.TurboGearsFlash()
+	old := "webflash=%7B%22message%22%3A%20%22old%22%7D"
+	gone := []string{"webflash=; Max-Age=0; Path=/; expires=Wed, 31-Dec-97 23:59:59 GMT; SameSite=Strict"}
+	for _, cookies := range [][]string{nil, {old}} {
+		w, r := httptest.NewRecorder(), flashRequest(cookies...)
+		require.NoError(t, flash.Push(w, middleware.FlashMessage{Text: "new; \"one\"", Category: "error"}))
+		m, ok := flash.Pop(w, r)
+		require.True(t, ok)
+		require.Equal(t, "new; \"one\"", m.Text)
+		require.Equal(t, "error", m.Category)
+		require.Equal(t, gone, w.Header()["Set-Cookie"])
+		_, ok = flash.Pop(w, r)
+		require.False(t, ok)
+		require.Equal(t, gone, w.Header()["Set-Cookie"])
+	}
+
+	w, r := httptest.NewRecorder(), flashRequest(old)
+	w.Header().Add("Set-Cookie", "webflash2=x")
+	m, ok := flash.Pop(w, r)
+	require.True(t, ok)
+	require.Equal(t, "old", m.Text)
+	require.NoError(t, flash.Push(w, middleware.FlashMessage{Text: "after"}))
+	require.Len(t, w.Header()["Set-Cookie"], 2)
+	require.Contains(t, w.Header()["Set-Cookie"][1], "after", "it is for the next page")
+}
+
 func TestWebFlashReads(t *testing.T) {
 	flash := middleware.TurboGearsFlash()
 	for name, tc := range map[string]struct {

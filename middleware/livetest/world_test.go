@@ -1,8 +1,6 @@
 package livetest
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -10,12 +8,9 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,9 +23,6 @@ import (
 )
 
 const cookieName = "live.session"
-
-// An application that takes this long to start or to end hangs.
-const hangs = 2 * time.Minute
 
 // world is a Python application and a Go service over one directory of
 // sessions, and a browser that goes to both.
@@ -78,36 +70,13 @@ func newWorld(t *testing.T, peer peers.Venv, script string, csrf *middleware.CSR
 	return w
 }
 
-// startPython starts an application and returns its address. It ends when its
-// standard input is closed.
+// startPython starts an application and returns its address.
 func startPython(t *testing.T, peer peers.Venv, script string, options map[string]any) string {
 	t.Helper()
 	text, err := json.Marshal(options)
 	require.NoError(t, err)
-	var stderr bytes.Buffer
-	cmd := exec.Command(peer.Exe, peers.Script(t, "frameworks/"+script), string(text))
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stderr = &stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	kill := time.AfterFunc(hangs, func() { _ = cmd.Process.Kill() })
-	line, readErr := bufio.NewReader(out).ReadBytes('\n')
-	kill.Stop()
-	end := func() {
-		_ = in.Close()
-		defer time.AfterFunc(hangs, func() { _ = cmd.Process.Kill() }).Stop()
-		_ = cmd.Wait() // its status says nothing: it was told to stop
-	}
-	if readErr != nil {
-		end()
-		t.Fatalf("%s did not start: %s", script, stderr.String())
-	}
-	t.Cleanup(end)
 	var hello struct{ Port int }
-	require.NoError(t, json.Unmarshal(line, &hello))
+	peers.Start(t, nil, peer.Exe, peers.Script(t, "frameworks/"+script), string(text)).Answer(t, &hello)
 	return "http://127.0.0.1:" + strconv.Itoa(hello.Port)
 }
 

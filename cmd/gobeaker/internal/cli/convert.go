@@ -35,7 +35,7 @@ that Beaker or its Python would not read is an error.
 
 --encrypt replaces the encryption: ctr (PyCrypto, pycryptodome, pycryptopp), cbc (nss),
 gcm (cryptography) or none. Without it an encrypted session stays encrypted, under the
-first keys, so that --encrypt-key-file new --encrypt-key-file old moves it to the new
+first keys (flags come before the environment, that before --ini), so that --encrypt-key-file new --encrypt-key-file old moves it to the new
 one. Nothing that was encrypted comes out of record, dict, text or cookie in clear
 without --encrypt none. A cookie whose signature is wrong is not converted.
 

@@ -64,7 +64,8 @@ func isHeader(text string) bool {
 		return true
 	}
 	name, rest, ok := strings.Cut(text, "=")
-	return ok && strings.Trim(rest, `="`) != "" && beakerfmt.ValidCookieName(name)
+	// A nonce ends in "==" and may have no "/": then it looks like a name.
+	return ok && strings.Trim(rest, `="`) != "" && beakerfmt.ValidCookieName(name) && !hasSignature(name)
 }
 
 func fromHeader(text, name string) (Cookie, string, error) {

@@ -18,6 +18,7 @@ func TestParseCookie(t *testing.T) {
 	key := inspect.Key{Name: "secret", Key: "k"}
 	signed := string(beakerfmt.AppendSigned(nil, []byte("k"), "0123456789abcdef0123456789abcdef"))
 	const id = "0123456789abcdef0123456789abcdef"
+	sealed := string(beakerfmt.AppendSigned(nil, []byte("k"), "vUt7b8k08VV0mMMI194S0Q==c2VhbGVk"))
 	for name, c := range map[string]struct {
 		text      string
 		keys      []inspect.Key
@@ -36,6 +37,7 @@ func TestParseCookie(t *testing.T) {
 		"set-cookie":       {"Set-Cookie:  zid=" + signed + "; Path=/; HttpOnly", []inspect.Key{key}, "zid", "valid, by secret", id},
 		"without its name": {" zid=" + signed + "; Path=/; expires=Tue, 14-Nov-2023 22:18:20 GMT", []inspect.Key{key}, "zid", "valid, by secret", id},
 		"unsigned id":      {id, []inspect.Key{key}, "", inspect.Unsigned, id},
+		"a nonce inside":   {sealed, []inspect.Key{key}, "", "valid, by secret", "vUt7b8k08VV0mMMI194S0Q==c2VhbGVk"},
 		"base64 padding":   {"gAJ9cQAu==", nil, "", inspect.Unsigned, "gAJ9cQAu=="},
 		"empty":            {"", nil, "", inspect.Unsigned, ""},
 	} {
