@@ -19,6 +19,7 @@ type Process struct {
 	in     io.WriteCloser
 	out    *bufio.Reader
 	stderr *lockedBuffer
+	kill   func() error
 }
 
 // Starting and answering takes milliseconds; a child that takes this long
@@ -46,18 +47,25 @@ func Start(t testing.TB, env []string, exe string, args ...string) *Process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p.kill = cmd.Process.Kill
 	t.Cleanup(func() {
 		_ = p.in.Close()
-		kill := time.AfterFunc(hangs, func() { _ = cmd.Process.Kill() })
-		defer kill.Stop()
+		defer p.killIfItHangs()()
 		_ = cmd.Wait() // its status says nothing: it was told to stop
 	})
 	return p
 }
 
+// killIfItHangs kills the child, unless what it returns is called in time.
+func (p *Process) killIfItHangs() (stop func()) {
+	timer := time.AfterFunc(hangs, func() { _ = p.kill() })
+	return func() { timer.Stop() }
+}
+
 // Answer reads the next line and decodes it into v.
 func (p *Process) Answer(t testing.TB, v any) {
 	t.Helper()
+	defer p.killIfItHangs()()
 	line, err := p.out.ReadBytes('\n')
 	if err != nil {
 		t.Fatalf("the process has ended: %v: %s", err, p.stderr)

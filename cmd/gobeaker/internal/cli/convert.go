@@ -35,9 +35,10 @@ that Beaker or its Python would not read is an error.
 
 --encrypt replaces the encryption: ctr (PyCrypto, pycryptodome, pycryptopp), cbc (nss),
 gcm (cryptography) or none. Without it an encrypted session stays encrypted, under the
-first keys (flags come before the environment, that before --ini), so that --encrypt-key-file new --encrypt-key-file old moves it to the new
-one. Nothing that was encrypted comes out of record, dict, text or cookie in clear
-without --encrypt none. A cookie whose signature is wrong is not converted.
+first keys, so that --encrypt-key-file new --encrypt-key-file old moves it to the new
+one; keys of flags come before those of the environment, and those before --ini's.
+Nothing that was encrypted comes out of record, dict, text or cookie in clear without
+--encrypt none. A cookie whose signature is wrong is not converted.
 
 JSON holds less than Python. What it does not hold is an error that names the place
 and the type: session["cart"][2]: datetime.datetime cannot be JSON. What it changes is
