@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gobeaker/gobeaker/beakerfmt/internal/zlibsize"
 	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyjson"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
@@ -156,7 +157,8 @@ func (c *Codec) DecodePayload(text string, signedBy int) (*pyvalue.Dict, Form, e
 
 // AppendPayload appends the payload of a cookie-only session, to which
 // [AppendSigned] then adds the signature. The form's Text does not matter. A
-// payload longer than [MaxCookiePayload] is a [*CookieTooLongError].
+// payload longer than [MaxCookiePayload] is a [*CookieTooLongError], and so is one
+// that is only longer when Python packs the same JSON.
 //
 // Beaker: session.py, CookieSession._create_cookie.
 func (c *Codec) AppendPayload(dst []byte, d *pyvalue.Dict, f Form) ([]byte, error) {
@@ -175,7 +177,8 @@ func (c *Codec) AppendPayload(dst []byte, d *pyvalue.Dict, f Form) ([]byte, erro
 }
 
 // PayloadLen returns how long the payload would be that [Codec.AppendPayload]
-// makes, in bytes. It may be longer than [MaxCookiePayload].
+// makes, in bytes, or that Python makes of the same session if that is longer. It
+// may be longer than [MaxCookiePayload].
 func (c *Codec) PayloadLen(d *pyvalue.Dict, f Form) (int, error) {
 	_, n, err := c.measure(d, f)
 	if err != nil {
@@ -184,15 +187,36 @@ func (c *Codec) PayloadLen(d *pyvalue.Dict, f Form) (int, error) {
 	return n, nil
 }
 
-// measure serializes d and tells how long its payload will be.
+// measure serializes d and tells how long its payload is, for Python too: Beaker
+// packs a cookie-only session again whenever it reads it, and fails if what it
+// gets is too long. Its pickles are not longer than ours, but its zlib may do worse.
 func (c *Codec) measure(d *pyvalue.Dict, f Form) (raw []byte, n int, err error) {
 	if err := c.checkSealed(f); err != nil {
 		return nil, 0, err
 	}
-	if raw, err = serialize(d, f.Serializer); err != nil {
+	if f.Serializer == Pickle {
+		raw, err = serialize(d, Pickle)
+		return raw, c.textLen(len(raw), f), err
+	}
+	doc, err := pyjson.Append(nil, d)
+	if err != nil {
 		return nil, 0, err
 	}
-	return raw, c.textLen(len(raw), f), nil
+	if raw, err = deflate(doc); err != nil {
+		return nil, 0, err
+	}
+	n = c.textLen(len(raw), f)
+	if n > MaxCookiePayload*2/3 && n <= MaxCookiePayload {
+		n = max(n, c.textLen(repacked(doc), f))
+	}
+	return raw, n, nil
+}
+
+// repacked is how long Python's zlib stream of a JSON document can become by a new
+// access time, and by the order that Python 2 gives to keys.
+func repacked(doc []byte) int {
+	n := zlibsize.Len(doc)
+	return n + n/50 + 16
 }
 
 // textLen is the length of what appendText appends for n bytes.

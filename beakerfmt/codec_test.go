@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -105,6 +107,28 @@ func TestPayloadLength(t *testing.T) {
 	v, err := plain.EncodeValue(of(most+1), Form{Text: TextStr})
 	require.NoError(t, err, "a store has no such limit")
 	require.IsType(t, pyvalue.Str(""), v)
+}
+
+// Hexadecimal ids pack better here than in zlib: what fits here must fit there.
+func TestPayloadLengthJSON(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	d := pyvalue.NewDict()
+	for {
+		d.SetStr(fmt.Sprintf("%08x", r.Uint32()), pyvalue.Str(fmt.Sprintf("%016x", r.Uint64())))
+		doc, err := pyjson.Append(nil, d)
+		require.NoError(t, err)
+		python := base64.StdEncoding.EncodedLen(repacked(doc))
+		n, err := plain.PayloadLen(d, Form{Serializer: JSON})
+		require.NoError(t, err)
+		text, err := plain.AppendPayload(nil, d, Form{Serializer: JSON})
+		require.Equal(t, n > MaxCookiePayload, errors.Is(err, ErrCookieTooLong))
+		if err != nil {
+			require.Equal(t, python, n)
+			return
+		}
+		require.LessOrEqual(t, python, MaxCookiePayload)
+		require.LessOrEqual(t, len(text), n)
+	}
 }
 
 func TestDecodeValueTolerates(t *testing.T) {

@@ -2,15 +2,17 @@ package beakerfmt
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"io"
 	"sync"
 
 	// The standard library's takes two to three times as long to write a session.
 	"github.com/klauspost/compress/zlib"
+
+	"github.com/gobeaker/gobeaker/beakerfmt/pyjson"
 )
 
-var errInflated = errors.New("zlib stream exceeds the limit")
+var errInflated = fmt.Errorf("zlib stream: %w", pyjson.ErrLimit)
 
 // Compressors are large (0.8 MiB to write, 40 KiB to read), so they are kept.
 var (

@@ -20,9 +20,9 @@ type cookieState struct {
 
 // cookieAttrs are the attributes that a handler set for this session alone.
 type cookieAttrs struct {
-	// domain is the last one with which a cookie was due. It outlives an
-	// invalidate, as in Beaker: without it the browser would keep the old cookie
-	// beside the new one.
+	// domain is the last one with which the cookie of a session in a store was due.
+	// It outlives an invalidate, as in Beaker: without it the browser would keep the
+	// old cookie beside the new one.
 	domain           string
 	secure, httpOnly *bool
 	sameSite         *string
@@ -64,10 +64,11 @@ func (s *Session) setCookie() (string, bool) {
 // path override the configuration (Beaker: Session.domain, Session.path).
 func (s *Session) cookieAttributes(values *pyvalue.Dict) beakerfmt.SetCookie {
 	o := &s.m.opts
+	at := s.m.placeOf(values)
 	c := beakerfmt.SetCookie{
 		Name:     o.Key,
-		Domain:   textOf(values, keyDomain, o.CookieDomain),
-		Path:     textOf(values, keyPath, s.m.path()),
+		Domain:   at.domain,
+		Path:     at.path,
 		Secure:   either(s.cookie.attrs.secure, o.Secure),
 		HTTPOnly: either(s.cookie.attrs.httpOnly, o.HTTPOnly),
 		Unsigned: s.m.signer == nil,
@@ -79,6 +80,11 @@ func (s *Session) cookieAttributes(values *pyvalue.Dict) beakerfmt.SetCookie {
 		c.SameSite = either(s.cookie.attrs.sameSite, o.SameSite)
 	}
 	return c
+}
+
+// placeOf is where the cookie of a session with these values is.
+func (m *Manager) placeOf(values *pyvalue.Dict) place {
+	return place{textOf(values, keyDomain, m.opts.CookieDomain), textOf(values, keyPath, m.path())}
 }
 
 // path is that of sessions that have none of their own. The cookie_path of
@@ -139,21 +145,24 @@ func (e CookieExpires) format(now time.Time) string {
 // Domain returns the cookie domain of this session, "" for none.
 func (s *Session) Domain() string {
 	defer s.enter()()
-	return textOf(s.values, keyDomain, s.m.opts.CookieDomain)
+	return s.m.placeOf(s.values).domain
 }
 
 // Path returns the cookie path of this session.
 func (s *Session) Path() string {
 	defer s.enter()()
-	return textOf(s.values, keyPath, s.m.path())
+	return s.m.placeOf(s.values).path
 }
 
 // SetDomain sets the cookie domain of this session and sends the cookie again.
-// Save keeps it. Control characters and semicolons are an error.
+// Save keeps it. What the browser has under another domain stays there, as with
+// Beaker, and a later Delete reaches only the one that it is sent. Control characters
+// and semicolons are an error.
 func (s *Session) SetDomain(domain string) error { return s.setAttribute(keyDomain, domain) }
 
 // SetPath sets the cookie path of this session and sends the cookie again.
-// Save keeps it. Control characters and semicolons are an error.
+// Save keeps it. What the browser has under another path stays there, as with
+// SetDomain. Control characters and semicolons are an error.
 func (s *Session) SetPath(path string) error { return s.setAttribute(keyPath, path) }
 
 func (s *Session) setAttribute(key, v string) error {

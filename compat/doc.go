@@ -29,7 +29,8 @@
 //   - A cookie-only session that has timed out, was invalidated or cannot be read is
 //     new, as one in a store is, and tells the id that is then sent. It keeps what
 //     was not saved when it is persisted halfway, RegenerateID gives it a new _id,
-//     and Delete expires the cookie that is there, whatever its path.
+//     and Delete expires the cookie that is there, whatever its domain and path, which
+//     Clear and Invalidate keep. Beaker would send another one beside it.
 //
 // # Cookie-only sessions
 //
@@ -60,9 +61,29 @@
 //     equal. It is written only for such a peer, and where it was found under peer
 //     auto: nothing else could be read there.
 //
-// Keys are changed by putting the new one first and the present one among the old
-// ones. A cookie-only session has the new ones after one visit, a record in a store
-// after its next write, that of its access time included; its cookie at the next
-// access. A record that no key opens is never replaced: with InvalidateCorrupt its
-// user gets a new session, and the record stays.
+// # Changing keys
+//
+// The first of a kind of keys writes, all are read. A cookie is signed, and a
+// cookie-only session encrypted, with the first ones at the next access, also one
+// that only reads; a record at its next write, that of its access time included. A
+// record that no key opens is never replaced: with InvalidateCorrupt its user gets a
+// new session, and the record stays.
+//
+// Beaker knows one key, so what Go writes with another is lost to Python. Change keys
+// in three steps:
+//
+//  1. Go gets the next key as an old one: Secret is the present one, OldSecrets has
+//     the next one. Nothing changes yet, but every process of Go can read both.
+//  2. At one time, Go first, the two change places in Go and Python gets the next
+//     key. From here on Python itself forgets all who come with the present one, as it
+//     would without Go; those who come to Go first are moved, and Python knows them.
+//  3. Once no session can be left that was written with the former key (after Timeout
+//     or the life of the cookies), it goes away in Go.
+//
+// So nobody is logged out whom Python alone would not log out. Between the two parts
+// of step 2, who comes from Go to Python is logged out there a little before the rest.
+// Hence Go first: the other way about, Go would write the sessions that Python has
+// just begun with the next key back with the present one, and Python would lose those.
+// And hence at one time: a Go that writes with a key that Python does not have logs
+// out, visit by visit, whoever uses both.
 package compat

@@ -103,5 +103,12 @@ func (e Era) asked() []string {
 	return e.CryptoTypes
 }
 
+// all are the libraries that can be in use.
+func (e Era) all() []string {
+	all := slices.Concat(e.Libraries, e.CryptoTypes)
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(l string) bool { return l == "pycryptodome" }) // another pycrypto
+}
+
 // lastPatch is the last release of each series, which is meant by "1.6".
 var lastPatch = map[int]int{3: 1, 4: 2, 5: 4, 6: 5, 8: 1, 9: 1, 10: 1, 12: 1, 14: 1}

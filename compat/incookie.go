@@ -19,7 +19,7 @@ type inCookie struct{ m *Manager }
 // keyID is where a cookie-only session keeps its id.
 const keyID = "_id"
 
-func (h inCookie) find(_ context.Context, header string) (record, error) {
+func (h inCookie) find(ctx context.Context, header string) (record, error) {
 	coded, ok := h.m.walk.Find(header, h.m.opts.Key)
 	if !ok || strings.Trim(coded, `"`) == "" {
 		return record{state: absent}, nil
@@ -29,7 +29,15 @@ func (h inCookie) find(_ context.Context, header string) (record, error) {
 		return record{}, fmt.Errorf("session cookie: %w: %w", stores.ErrCorrupt, err)
 	}
 	values, form, err := h.m.codec.DecodePayload(payload, key)
-	return h.found(values, base{form: form, text: pyvalue.Str(payload)}, key > 0, err)
+	r, err := h.found(values, base{form: form, text: pyvalue.Str(payload)}, key > 0, err)
+	if values != nil {
+		h.m.warnOfMode(ctx, form)
+	}
+	if err == nil && r.state == present {
+		at := h.m.placeOf(values)
+		r.came = &at
+	}
+	return r, err
 }
 
 func (h inCookie) again(_ context.Context, s *Session) (record, error) {
@@ -54,7 +62,6 @@ func (h inCookie) found(values *pyvalue.Dict, b base, oldKey bool, err error) (r
 	if r.id, _ = pyvalue.Text(v); r.id == "" {
 		r.id, err = h.m.newID()
 	}
-	r.domain = textOf(values, keyDomain, h.m.opts.CookieDomain)
 	return r, err
 }
 
@@ -75,20 +82,35 @@ func (h inCookie) write(ctx context.Context, s *Session) error {
 	switch {
 	case s.deleted:
 		return h.expire(s)
-	case s.m.opts.Auto || s.dirty:
+	case s.dirty:
 		return h.save(s)
+	case h.m.opts.Auto:
+		err := h.save(s)
+		if err != nil && s.isAsLoaded() {
+			h.keep(ctx, s, s.values, err)
+			return nil
+		}
+		return err
 	}
 	values, form, err := h.unsaved(ctx, s)
 	if values == nil || err != nil {
 		return err
 	}
 	_, err = h.encode(s, values, form)
-	if errors.Is(err, beakerfmt.ErrCookieTooLong) {
-		// Python may have packed it a little better. What the browser has stays good.
-		h.m.log.WarnContext(ctx, "session cookie cannot be renewed: it would be too long", "error", err)
+	if err != nil && !s.invalidated {
+		h.keep(ctx, s, values, err)
 		return nil
 	}
 	return err
+}
+
+// keep makes the cookie of a session that was only read in the form in which it
+// came, because the present one cannot hold it. If it cannot be written so either, or
+// has become too long (Python may have packed it a little better), what the browser
+// has stays good: who only reads is not to blame.
+func (h inCookie) keep(ctx context.Context, s *Session, values *pyvalue.Dict, err error) {
+	h.m.warnOfForm(ctx, err)
+	_, _ = h.encode(s, values, s.base.form)
 }
 
 // expire makes the cookie that takes the present one away. Its value is a new
@@ -142,9 +164,9 @@ func (h inCookie) unsaved(ctx context.Context, s *Session) (values *pyvalue.Dict
 			h.seed(r.values, r.id)
 			return r.values, h.m.formFor(r.base.form), nil
 		}
-		return h.m.newValues(s.id), h.m.form, nil
+		return s.newValues(), h.m.form, nil
 	case s.invalidated:
-		return h.m.newValues(s.id), h.m.form, nil
+		return s.newValues(), h.m.form, nil
 	case s.stored == "":
 		return nil, form, nil
 	case s.id == s.stored && !s.stale && !s.touchDue():
@@ -168,7 +190,7 @@ func (h inCookie) encode(s *Session, values *pyvalue.Dict, form beakerfmt.Form) 
 	c := s.cookieAttributes(values)
 	c.Value = string(payload)
 	c.Expires = h.m.opts.CookieExpires.format(h.m.now())
-	s.cookie.made, s.cookie.attrs.domain = &c, c.Domain
+	s.cookie.made = &c
 	return pyvalue.Str(c.Value), nil
 }
 

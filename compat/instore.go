@@ -98,6 +98,7 @@ func (h *inStore) fetch(ctx context.Context, id string) (record, error) {
 			h.m.log.WarnContext(ctx, "there are sessions of Beaker 1.11 or older here, and the peer is auto: sessions that are begun in Go are written in the form of 1.12 and later, which an older Beaker cannot read; set the peer, for example to beaker-1.11/python2")
 		})
 	}
+	h.m.warnOfMode(ctx, b.form)
 	return record{id: id, values: values, base: b}, nil
 }
 

@@ -50,7 +50,7 @@ func TestEncryptedForms(t *testing.T) {
 		{"Python 2's of 1.7, auto", "auto", "default", &py2, py2},
 		{"JSON of nss, auto", "auto", "default", &json, json},
 		{"JSON of nss to 1.13 with pycryptodome", "beaker-1.13", "default", &json, form(beakerfmt.CTR, 128)},
-		{"nonces of 1.7 to cryptography", "beaker-1.13/cryptography", "default", &py2, form(beakerfmt.GCM, 128)},
+		{"nonces of 1.7 to cryptography", "beaker-1.14/cryptography", "default", &py2, form(beakerfmt.GCM, 128)},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

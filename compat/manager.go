@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
@@ -41,7 +42,8 @@ type Manager struct {
 	random io.Reader
 	log    *slog.Logger
 
-	badSignature notice
+	badSignature, badForm notice
+	otherMode             sync.Once
 }
 
 // ErrUnsupported: something that this kind of session cannot do.
@@ -148,10 +150,37 @@ func (m *Manager) GetByID(ctx context.Context, id string) (*Session, error) {
 }
 
 func (m *Manager) warnOfSignature() {
-	if n, ok := m.badSignature.due(m.now()); ok {
-		m.log.Warn("session cookies with a signature of another secret: their users are not logged in here; is the secret that of the Python application?",
-			"cookie", m.opts.Key, "count", n)
+	n, ok := m.badSignature.due(m.now())
+	if !ok {
+		return
 	}
+	key := "secret"
+	if m.opts.cookieOnly() {
+		key = "validate_key"
+	}
+	m.log.Warn("session cookies with a signature of another "+key+": their users are not logged in here; is it that of the Python application?",
+		"cookie", m.opts.Key, "count", n)
+}
+
+// warnOfForm tells the log of sessions that were only read and cannot be written
+// as new ones are.
+func (m *Manager) warnOfForm(ctx context.Context, err error) {
+	if n, ok := m.badForm.due(m.now()); ok {
+		m.log.WarnContext(ctx, "sessions cannot be renewed in the form of new ones: the peer may not be able to read them", "error", err, "count", n)
+	}
+}
+
+// warnOfMode tells the log once of a mode of AES in which new sessions are not
+// encrypted, where nobody has said which one it should be.
+func (m *Manager) warnOfMode(ctx context.Context, found beakerfmt.Form) {
+	guessed := m.opts.EncryptKey != "" && m.opts.Peer.IsAuto() && isDefault(m.opts.CryptoType)
+	if !guessed || found.AES == beakerfmt.AESNone || found.AES == m.form.AES {
+		return
+	}
+	m.otherMode.Do(func() {
+		m.log.WarnContext(ctx, "there are sessions in another mode of AES than that of sessions that are begun in Go, which their Beaker may not be able to read; set the peer or crypto_type",
+			"found", found.AES.String(), "new", m.form.AES.String())
+	})
 }
 
 // warnOfLoss tells the log of a session that is given up because it cannot be read.

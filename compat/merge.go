@@ -2,10 +2,13 @@ package compat
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
+	"github.com/gobeaker/gobeaker/beakerfmt/pyjson"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 )
 
@@ -22,6 +25,8 @@ func (s *Session) current(old pyvalue.Value) (*pyvalue.Dict, error) {
 	switch {
 	case errors.Is(err, beakerfmt.ErrEncrypted), errors.Is(err, beakerfmt.ErrDecrypt), errors.Is(err, beakerfmt.ErrPlaintext):
 		return nil, err // somebody has another key than we, or none: not ours to replace
+	case errors.Is(err, pickle.ErrLimit), errors.Is(err, pyjson.ErrLimit):
+		return nil, err // it is merely too large for us
 	case errors.Is(err, beakerfmt.ErrNoSession), err == nil && isDeleted(d):
 		if s.m.opts.DeleteRecords {
 			return nil, errEnded
@@ -120,6 +125,29 @@ func (s *Session) asLoaded() (*pyvalue.Dict, error) {
 	return s.base.values(s.m.codec)
 }
 
+// isAsLoaded reports whether a session holds what was found, but for what is
+// renewed at each access.
+func (s *Session) isAsLoaded() bool {
+	if s.stored == "" {
+		return false
+	}
+	then, err := s.asLoaded()
+	if err != nil {
+		return false
+	}
+	own := []string{keyAccessed, keyCreated}
+	if s.m.opts.cookieOnly() {
+		own = append(own, keyExpires, keyID)
+	}
+	then, now := then.Clone(), s.values.Clone()
+	for _, d := range []*pyvalue.Dict{then, now} {
+		for _, key := range own {
+			d.DeleteStr(key)
+		}
+	}
+	return sameDump(then, now)
+}
+
 // isWritten reports whether what was last written is what would be written now.
 // The text does not tell if it is encrypted: its nonce is another each time.
 func (s *Session) isWritten() (bool, error) {
@@ -156,6 +184,21 @@ func (s *Session) form(found beakerfmt.Form) beakerfmt.Form {
 		return s.m.form
 	}
 	return s.m.formFor(found)
+}
+
+// renewed encodes the values of a record that was only read. If the present form
+// cannot hold them, they keep the form in which they were found; nil: they cannot be
+// written in that one either, and the record is left as it is.
+func (m *Manager) renewed(ctx context.Context, values *pyvalue.Dict, found beakerfmt.Form) pyvalue.Value {
+	v, err := m.codec.EncodeValue(values, m.formFor(found))
+	if err == nil {
+		return v
+	}
+	m.warnOfForm(ctx, err)
+	if v, err = m.codec.EncodeValue(values, found); err != nil {
+		return nil
+	}
+	return v
 }
 
 // formFor is form for a session that was there. One that lies there in clear

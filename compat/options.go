@@ -21,7 +21,10 @@ type Options struct {
 	// Key is the name of the cookie.
 	Key string
 	// Secret signs the cookie of server-side sessions. Empty: the cookie is the
-	// bare id. OldSecrets are accepted for reading.
+	// bare id. OldSecrets are accepted for reading; what they signed is signed anew
+	// with Secret at the next access. Beaker knows one secret and one of each key, so
+	// the order in which they are changed matters: see "Changing keys" in the package's
+	// documentation.
 	Secret     string
 	OldSecrets []string
 	// ValidateKey signs cookie-only sessions and salts encryption;
@@ -69,7 +72,8 @@ type Options struct {
 	// InvalidateCorrupt makes a new session of one that cannot be read,
 	// instead of reporting an error.
 	InvalidateCorrupt bool
-	// UseCookies false: no cookie is read or sent; sessions are had by GetByID.
+	// UseCookies false: no cookie is read or sent, and sessions are had by GetByID.
+	// Cookie-only sessions do not heed it, as with Beaker: they have nothing else.
 	UseCookies bool
 	// DataSerializer is "pickle" or "json".
 	DataSerializer string

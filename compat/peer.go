@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,8 +20,9 @@ type Peer struct {
 	Major, Minor, Patch int
 	// Python is 2 or 3, or 0 if it is not known or both are there.
 	Python int
-	// Crypto is the library that crypto_type = default finds: "nss", "pycryptopp",
-	// "pycrypto" (pycryptodome too) or "cryptography". Empty: not known.
+	// Crypto is the AES library that is there: "nss", "pycryptopp", "pycrypto"
+	// (pycryptodome too) or "cryptography", which crypto_type = default finds only
+	// from 1.14 on. Empty: not known.
 	Crypto string
 	// Memcached is the client library, "python-memcached" or "pylibmc". Empty: not
 	// known.
@@ -47,7 +49,8 @@ func PeerNames() []string { return slices.Sorted(maps.Keys(sets)) }
 // of its series. What is known beside it follows behind slashes: the Python
 // ("python2", "python3"), the AES library ("nss", "pycryptopp", "pycrypto",
 // "cryptography") and the memcached client ("python-memcached", "pylibmc"), as in
-// "beaker-1.11/python2/nss".
+// "beaker-1.11/python2/nss". A library that this release cannot use is an error.
+// Later releases than those that are known count as the newest of them.
 func ParsePeer(name string) (Peer, error) {
 	if name == "" || name == "auto" {
 		return Peer{}, nil
@@ -59,7 +62,27 @@ func ParsePeer(name string) (Peer, error) {
 			return Peer{}, unknownPeer(name)
 		}
 	}
-	for _, part := range parts[1:] {
+	if oldest := eras[0].Since; p.Release().Compare(oldest) < 0 {
+		return Peer{}, fmt.Errorf("compat: peer %q: a Beaker before %s is not known", name, oldest)
+	}
+	told, ok := parseParts(parts[1:])
+	if !ok {
+		return Peer{}, unknownPeer(name)
+	}
+	p.Python = cmp.Or(told.Python, p.Python)
+	p.Crypto = cmp.Or(told.Crypto, p.Crypto)
+	p.Memcached = cmp.Or(told.Memcached, p.Memcached)
+	if p.Crypto != "" && !slices.Contains(p.Era().all(), p.Crypto) {
+		return Peer{}, fmt.Errorf("compat: peer %q: Beaker %s does not encrypt with %s, but with one of %s", name, p.Release(), p.Crypto, strings.Join(p.Era().all(), ", "))
+	}
+	return p, nil
+}
+
+// parseParts reads what follows the release. Not ok: a part is not known, or says
+// otherwise than another one.
+func parseParts(parts []string) (p Peer, ok bool) {
+	for _, part := range parts {
+		before := p
 		switch part {
 		case "python2":
 			p.Python = 2
@@ -72,10 +95,16 @@ func ParsePeer(name string) (Peer, error) {
 		case "python-memcached", "pylibmc":
 			p.Memcached = part
 		default:
-			return Peer{}, unknownPeer(name)
+			return Peer{}, false
+		}
+		again := before.Python != 0 && p.Python != before.Python ||
+			before.Crypto != "" && p.Crypto != before.Crypto ||
+			before.Memcached != "" && p.Memcached != before.Memcached
+		if again {
+			return Peer{}, false
 		}
 	}
-	return p, nil
+	return p, true
 }
 
 func unknownPeer(name string) error {
@@ -142,7 +171,7 @@ func (p Peer) String() string {
 // that finds an unknown library it is the mode of the first one in the era's list
 // that is not nss, which hardly anybody has: CTR, and GCM from 1.14 on. Without
 // any peer it is CTR, what most fleets write. A name that the peer does not know
-// is an error.
+// is an error, and so is a default that does not look for the peer's library.
 //
 // Beaker: crypto/__init__.py, get_crypto_module and load_default_module.
 func (p Peer) Mode(cryptoType string) (beakerfmt.AESMode, error) {
@@ -158,6 +187,8 @@ func (p Peer) Mode(cryptoType string) (beakerfmt.AESMode, error) {
 	}
 	library := p.Crypto
 	switch {
+	case library != "" && !p.IsAuto() && !slices.Contains(p.Era().Libraries, library):
+		return beakerfmt.AESNone, fmt.Errorf("crypto_type: by default %s does not look for that library: set crypto_type = %s", p, library)
 	case library != "":
 	case p.IsAuto():
 		library = "pycrypto"

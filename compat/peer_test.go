@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,11 +49,33 @@ func TestPeerNames(t *testing.T) {
 	}
 	for _, name := range []string{
 		"beaker", "beaker-", "beaker-1", "beaker-1.x", "beaker-2.0", "beaker-1.11.0.1", "beaker-01.2", "beaker-1.-2", "beaker-1.11/",
-		"beaker-1.11//python2", "beaker-1.11/python4", "auto/python2", "1.11", "Beaker-1.11", "ckan", "ckan-2.10/redis",
+		"beaker-1.11//python2", "beaker-1.11/python4", "beaker-1.11/python2/python3", "beaker-1.11/nss/pycrypto", "beaker-1.11/pylibmc/python-memcached", "auto/python2", "1.11", "Beaker-1.11", "ckan", "ckan-2.10/redis",
 	} {
 		_, err := compat.ParsePeer(name)
 		require.ErrorContains(t, err, "compat: peer ", name)
 		require.ErrorContains(t, err, "turbogears-2.5", "it offers the names")
+	}
+	for _, name := range []string{"beaker-1.2", "beaker-1.0", "beaker-1.2.3/python2"} {
+		_, err := compat.ParsePeer(name)
+		require.ErrorContains(t, err, "before 1.3.0 is not known", name)
+	}
+	for name, has := range map[string]string{
+		"beaker-1.14/nss":           "cryptography, pycrypto",
+		"beaker-1.14/pycryptopp":    "cryptography, pycrypto",
+		"beaker-1.6.3/nss":          "pycrypto, pycryptopp",
+		"beaker-1.5/cryptography":   "pycrypto, pycryptopp",
+		"beaker-1.8/cryptography":   "nss, pycrypto, pycryptopp",
+		"pylons-1.0/cryptography":   "nss, pycrypto, pycryptopp",
+		"beaker-1.99/python3/nss":   "cryptography, pycrypto",
+		"beaker-1.3.0/cryptography": "pycrypto, pycryptopp",
+	} {
+		_, err := compat.ParsePeer(name)
+		require.ErrorContains(t, err, "does not encrypt with", name)
+		require.ErrorContains(t, err, "with one of "+has, name)
+	}
+	for _, name := range []string{"beaker-1.14/pycryptodome", "beaker-1.6.4/nss", "beaker-1.3/pycryptopp", "beaker-1.9/cryptography"} {
+		_, err := compat.ParsePeer(name)
+		require.NoError(t, err)
 	}
 }
 
@@ -69,7 +92,8 @@ func TestEras(t *testing.T) {
 
 	require.Equal(t, eras[len(eras)-1], compat.Peer{}.Era())
 	require.Equal(t, "1.14.0", compat.Peer{}.Era().Since.String())
-	for version, since := range map[string]string{"1.2": "1.3.0", "1.5.4": "1.3.0", "1.6.2": "1.6.2", "1.6.5": "1.6.4", "1.7": "1.6.4", "1.8.1": "1.8.0", "1.10.0": "1.10.0", "1.10": "1.10.1", "1.13": "1.12.0", "1.14.1": "1.14.0"} {
+	require.Equal(t, "1.3.0", compat.Peer{Major: 1, Minor: 2}.Era().Since.String())
+	for version, since := range map[string]string{"1.3": "1.3.0", "1.5.4": "1.3.0", "1.6.2": "1.6.2", "1.6.5": "1.6.4", "1.7": "1.6.4", "1.8.1": "1.8.0", "1.10.0": "1.10.0", "1.10": "1.10.1", "1.13": "1.12.0", "1.14.1": "1.14.0"} {
 		p, err := compat.ParsePeer("beaker-" + version)
 		require.NoError(t, err)
 		require.Equal(t, since, p.Era().Since.String(), version)
@@ -105,6 +129,10 @@ func TestPeerForm(t *testing.T) {
 		"1.5.4, cookie":             {peer: "beaker-1.5.4", change: []change{encrypted, cookie}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CTR, NonceBits: 48}},
 		"1.8, GCM":                  {peer: "beaker-1.8", change: []change{encrypted, module("cryptography")}, err: "has no cryptography"},
 		"1.9, GCM":                  {peer: "beaker-1.9", change: []change{encrypted, module("cryptography")}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.GCM, NonceBits: 128}},
+		"1.13 does not find GCM":    {peer: "beaker-1.13/cryptography", change: []change{encrypted}, err: "set crypto_type = cryptography"},
+		"1.13, told of GCM":         {peer: "beaker-1.13/cryptography", change: []change{encrypted, module("cryptography")}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.GCM, NonceBits: 128}},
+		"1.13, no key":              {peer: "beaker-1.13/cryptography", want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2}},
+		"1.14 finds GCM":            {peer: "beaker-1.14/cryptography", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.GCM, NonceBits: 128}},
 		"default is nss":            {peer: "beaker-1.13/nss", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CBC, NonceBits: 128}},
 		"nss, but told otherwise":   {peer: "beaker-1.13/nss", change: []change{encrypted, module("pycrypto")}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.CTR, NonceBits: 128}},
 		"1.14 prefers GCM":          {peer: "beaker-1.14", change: []change{encrypted}, want: beakerfmt.Form{Text: beakerfmt.TextStr, Protocol: 2, AES: beakerfmt.GCM, NonceBits: 128}},
@@ -166,7 +194,9 @@ func TestPeerReads(t *testing.T) {
 		{"beaker-1.12", "e", "", sealed(beakerfmt.ECB, 128), "does not decrypt AES-ecb"},
 		{"beaker-1.8", "e", "cryptography", sealed(beakerfmt.GCM, 128), "has no cryptography"},
 		{"beaker-1.12", "e", "cryptography", sealed(beakerfmt.GCM, 128), ""},
-		{"beaker-1.12/cryptography", "e", "", sealed(beakerfmt.GCM, 128), ""},
+		{"beaker-1.12/cryptography", "e", "", sealed(beakerfmt.GCM, 128), "set crypto_type = cryptography"},
+		{"beaker-1.12/cryptography", "e", "cryptography", sealed(beakerfmt.GCM, 128), ""},
+		{"beaker-1.14/cryptography", "e", "", sealed(beakerfmt.GCM, 128), ""},
 		{"beaker-1.12/nss", "e", "", sealed(beakerfmt.CTR, 128), "does not decrypt AES-ctr"},
 		{"beaker-1.6.3", "e", "", sealed(beakerfmt.ECB, 48), ""},
 		{"beaker-1.6.1", "e", "", sealed(beakerfmt.CTR, 48), "reads the dict itself"},
@@ -268,6 +298,9 @@ func (f *peerFixture) options(t *testing.T) *compat.Options {
 	}
 	if bits := text("encrypt_nonce_bits", ""); bits != "" {
 		require.NoError(t, json.Unmarshal([]byte(bits), &o.EncryptNonceBits))
+	}
+	if p := f.peer(t); p.Crypto == "cryptography" && !slices.Contains(p.Era().Libraries, p.Crypto) {
+		o.CryptoType = p.Crypto // else it would not have been used
 	}
 	return &o
 }

@@ -39,8 +39,12 @@ type record struct {
 	values *pyvalue.Dict
 	base   base
 	stale  bool   // the cookie is to be made anew with the present keys
-	domain string // of the cookie that brought a cookie-only session
+	came   *place // of the cookie that brought a cookie-only session that is present
 }
+
+// place is where a browser keeps a cookie. Only one sent to the same place replaces
+// it.
+type place struct{ domain, path string }
 
 // base remembers a record so that it can be told later what changed since,
 // in our session and in the store.

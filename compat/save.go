@@ -30,7 +30,11 @@ func (h *inStore) writeWhatIsDue(ctx context.Context, s *Session) error {
 	case s.deleted:
 		return h.writeDeleted(ctx, s)
 	case s.m.opts.Auto || s.dirty:
-		return h.writeAll(ctx, s, moved)
+		err := h.writeAll(ctx, s, moved)
+		if errors.As(err, new(encodeError)) && !s.dirty && !moved && s.isAsLoaded() {
+			return h.writeAccessTime(ctx, s)
+		}
+		return err
 	case moved:
 		// Beaker leaves it to save_accessed_time, and without it loses the session.
 		return h.move(ctx, s)
@@ -39,6 +43,11 @@ func (h *inStore) writeWhatIsDue(ctx context.Context, s *Session) error {
 	}
 	return h.writeAccessTime(ctx, s)
 }
+
+// encodeError: the values cannot be written in their form.
+type encodeError struct{ error }
+
+func (e encodeError) Unwrap() error { return e.error }
 
 // errEnded: the record from which the session was loaded has gone.
 var errEnded = errors.New("the session was ended by another request")
@@ -124,7 +133,7 @@ func (h *inStore) put(ctx context.Context, s *Session, id string, values *pyvalu
 	form := s.form(s.base.form)
 	v, err := h.m.codec.EncodeValue(values, form)
 	if err != nil {
-		return err
+		return encodeError{err}
 	}
 	if err := h.store.Put(ctx, id, v); err != nil {
 		return err
@@ -155,8 +164,10 @@ func (h *inStore) update(ctx context.Context, s *Session) error {
 			return nil, err
 		}
 		form = s.form(s.base.form)
-		wrote, err = h.m.codec.EncodeValue(values, form)
-		return wrote, err
+		if wrote, err = h.m.codec.EncodeValue(values, form); err != nil {
+			return nil, encodeError{err}
+		}
+		return wrote, nil
 	})
 	if isReplaceable(err) {
 		return h.put(ctx, s, s.id, s.values) // broken since we read it: ours is what is left
@@ -189,7 +200,7 @@ func (h *inStore) writeAccessTime(ctx context.Context, s *Session) error {
 		if err != nil || isDeleted(values) || s.isRecent(values) {
 			return nil, nil // deleted, or not ours to judge while only reading
 		}
-		return h.m.codec.EncodeValue(s.stamp(values), s.form(b.form))
+		return h.m.renewed(ctx, s.stamp(values), b.form), nil
 	}
 	if h.updater != nil {
 		return h.updater.Update(ctx, s.stored, touch)

@@ -37,6 +37,7 @@ type Session struct {
 	stored   string // the id under which base was found, or ""
 	base     base
 	stale    bool          // its cookie is to be made anew with the present keys
+	came     *place        // of the cookie that brought a cookie-only session, or nil
 	last     time.Time     // the access before this one; zero if there was none
 	obsolete []obsoleteRec // records that go away once ours is written
 
@@ -54,6 +55,9 @@ type obsoleteRec struct {
 
 // start makes the session of what was found (Beaker: Session.__init__).
 func (s *Session) start(ctx context.Context, r record, err error) error {
+	if s.came == nil {
+		s.came = r.came
+	}
 	switch {
 	case errors.Is(err, stores.ErrCorrupt) && s.m.opts.InvalidateCorrupt:
 		s.m.warnOfLoss(ctx, err)
@@ -83,9 +87,6 @@ func (s *Session) adopt(r record) {
 	s.id, s.stored, s.values, s.base, s.stale = r.id, r.id, r.values, r.base, r.stale
 	s.last, _ = timeOf(r.values, keyAccessed)
 	s.cookie.send = true
-	if r.domain != "" {
-		s.cookie.attrs.domain = r.domain
-	}
 }
 
 // renew makes an empty session with a new id. Its cookie goes out once it is
@@ -115,7 +116,29 @@ func (s *Session) invalidate() error {
 }
 
 // fresh gives the session the values of a new one.
-func (s *Session) fresh() { s.values = s.m.newValues(s.id) }
+func (s *Session) fresh() { s.values = s.newValues() }
+
+// newValues are the values of a new session, in the place of the one that came.
+func (s *Session) newValues() *pyvalue.Dict {
+	values := s.m.newValues(s.id)
+	s.stay(values)
+	return values
+}
+
+// stay makes values say that their cookie is where the one that came is. In the
+// configured place it would stand beside the old session, not replace it.
+func (s *Session) stay(values *pyvalue.Dict) {
+	if s.came == nil {
+		return
+	}
+	now := s.m.placeOf(values)
+	if now.domain != s.came.domain {
+		values.SetStr(keyDomain, pyvalue.Str(s.came.domain))
+	}
+	if now.path != s.came.path {
+		values.SetStr(keyPath, pyvalue.Str(s.came.path))
+	}
+}
 
 // newValues are the values of a new session.
 func (m *Manager) newValues(id string) *pyvalue.Dict {
@@ -258,7 +281,8 @@ func (s *Session) Pop(key string) (pyvalue.Value, bool) {
 	return v, ok
 }
 
-// Clear removes every key, also Beaker's own.
+// Clear removes every key, also Beaker's own. The cookie of a cookie-only session
+// keeps its domain and path, so that it is replaced.
 func (s *Session) Clear() {
 	defer s.enter()()
 	s.clear()
@@ -268,6 +292,7 @@ func (s *Session) clear() {
 	s.changing()
 	s.values = &pyvalue.Dict{}
 	s.m.configure(s.values)
+	s.stay(s.values)
 }
 
 // Expire drops a stored "_expires", which Beaker up to 1.13 may have left in
@@ -349,10 +374,16 @@ func (s *Session) Persist(ctx context.Context) error {
 
 // Delete empties the session and sends an expired cookie (Beaker:
 // SessionObject.delete). With DeleteRecords its record goes away, and what is
-// put into the session afterwards is not written: nobody could find it.
+// put into the session afterwards is not written: nobody could find it. Of a
+// cookie-only session the cookie that came expires, whatever domain and path were
+// set since.
 func (s *Session) Delete() {
 	defer s.enter()()
-	s.cookie.freeze(s.cookieAttributes(s.values), s.id, s.m.now())
+	attrs := s.cookieAttributes(s.values)
+	if s.came != nil {
+		attrs.Domain, attrs.Path = s.came.domain, s.came.path
+	}
+	s.cookie.freeze(attrs, s.id, s.m.now())
 	s.clear()
 	s.deleted, s.dirty, s.pending = true, true, true
 }

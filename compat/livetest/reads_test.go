@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -179,4 +181,77 @@ func writeForm(t *testing.T, o *compat.Options, f beakerfmt.Form) string {
 	id := fmt.Sprintf("%d%d%d%d", f.Text, f.Serializer, f.AES, f.NonceBits)
 	require.NoError(t, store.Put(context.Background(), id, v))
 	return string(beakerfmt.AppendSigned(nil, []byte(o.Secret), id))
+}
+
+// What Go just fits into a cookie, Beaker fits in too: it packs a cookie-only
+// session again whenever it reads it, and fails if that has become too long.
+func TestReadsFullCookies(t *testing.T) {
+	fillers := map[string]func(r *mathrand.Rand, n int) (string, pyvalue.Value){
+		"hex": func(r *mathrand.Rand, n int) (string, pyvalue.Value) {
+			return fmt.Sprintf("%08x", r.Uint32()), pyvalue.Str(fmt.Sprintf("%016x", r.Uint64()))
+		},
+		"words": func(r *mathrand.Rand, n int) (string, pyvalue.Value) {
+			words := []string{"order ", "basket ", "item ", "user@example.org ", "2023-11-14 ", "é "}
+			return fmt.Sprintf("key%d", r.Uint32()), pyvalue.Str(words[r.IntN(6)] + words[r.IntN(6)] + words[r.IntN(6)])
+		},
+		"ints": func(r *mathrand.Rand, n int) (string, pyvalue.Value) {
+			return fmt.Sprintf("n%d", n), pyvalue.NewInt(r.Int64N(1 << 40))
+		},
+	}
+	type cookie struct {
+		name  string
+		o     compat.Options
+		value string
+	}
+	var cookies []cookie
+	for name, filler := range fillers {
+		for _, s := range []beakerfmt.Serializer{beakerfmt.Pickle, beakerfmt.JSON} {
+			o := compat.Defaults()
+			o.Type, o.ValidateKey, o.DataSerializer = "cookie", "validate-key", s.String()
+			cookies = append(cookies, cookie{name, o, fullCookie(t, &o, s, filler)})
+		}
+	}
+	for _, venv := range peers.AllBeakers(t) {
+		t.Run(venv.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newReader(t, venv)
+			for _, c := range cookies {
+				if c.o.DataSerializer == "json" && !r.peer.Era().JSON {
+					continue
+				}
+				request, err := json.Marshal(map[string]any{"options": r.options(&c.o), "cookie": c.o.Key + "=" + c.value})
+				require.NoError(t, err)
+				var answer struct{ Value, Error any }
+				r.python.Ask(t, string(request), &answer)
+				require.Nil(t, answer.Error, "%s as %s: %v", c.name, c.o.DataSerializer, answer.Error)
+				require.NotNil(t, answer.Value, "%s as %s", c.name, c.o.DataSerializer)
+			}
+		})
+	}
+}
+
+// fullCookie is the value of the largest cookie that a filler makes.
+func fullCookie(t *testing.T, o *compat.Options, s beakerfmt.Serializer, filler func(*mathrand.Rand, int) (string, pyvalue.Value)) string {
+	t.Helper()
+	r, codec := mathrand.New(mathrand.NewPCG(3, uint64(s))), new(beakerfmt.Codec)
+	d := pyvalue.NewDict(
+		pyvalue.Entry{Key: pyvalue.Str("_domain"), Value: pyvalue.None{}},
+		pyvalue.Entry{Key: pyvalue.Str("_path"), Value: pyvalue.Str("/")},
+		pyvalue.Entry{Key: pyvalue.Str("_accessed_time"), Value: pyvalue.Float(1700000000.123456)},
+		pyvalue.Entry{Key: pyvalue.Str("_creation_time"), Value: pyvalue.Float(1700000000.123456)},
+		pyvalue.Entry{Key: pyvalue.Str("_id"), Value: pyvalue.Str("0123456789abcdef0123456789abcdef")},
+		pyvalue.Entry{Key: pyvalue.Str("marker"), Value: pyvalue.Str("here")},
+	)
+	var full []byte
+	for n := 0; ; n++ {
+		key, v := filler(r, n)
+		d.SetStr(key, v)
+		payload, err := codec.AppendPayload(nil, d, beakerfmt.Form{Serializer: s})
+		if errors.Is(err, beakerfmt.ErrCookieTooLong) {
+			require.NotNil(t, full)
+			return string(beakerfmt.AppendSigned(nil, []byte(o.ValidateKey), string(full)))
+		}
+		require.NoError(t, err)
+		full = payload
+	}
 }

@@ -145,9 +145,11 @@ func (r *verbRules) excludedInCookie(s *compat.Session, name string) bool {
 		// nothing at all, which has no id.
 		return s.IsNew() || r.did("persist", "append")
 	case "clear":
-		return r.options.Timeout != nil || r.did("set domain")
+		// Beaker goes back to the configured domain and path, and leaves the cookie
+		// that is there.
+		return r.options.Timeout != nil || r.past.moved
 	case "invalidate":
-		return r.did("set domain")
+		return r.past.moved // as clear does
 	case "delete":
 		// Beaker expires a cookie of the configured path, not the one that is there;
 		// and fails with a KeyError if the session was cleared.

@@ -38,6 +38,7 @@ var rules = []rule{
 	{packages: "beakerfmt/pyvalue", never: world},
 	{packages: "beakerfmt/taggedjson", module: []string{"beakerfmt/pyvalue", "beakerfmt/pyjson"}, never: world},
 	{packages: "beakerfmt/*", module: []string{"beakerfmt/pyvalue"}, never: world},
+	{packages: "beakerfmt/internal/*", never: world},
 	{packages: "beakerfmt", module: []string{"beakerfmt/*"}, others: true, never: world},
 	{packages: "stores", module: []string{"beakerfmt/..."}, never: world},
 	{packages: "stores/backend", module: []string{"compat", "stores/*", "stores", "beakerfmt/..."}},

@@ -29,17 +29,17 @@ sign, a quote, a space or a semicolon would, and not the same to Python 2 and 3.
 The keys go to standard output alone. Keep them out of the version control, and give
 each application its own.
 
-To change a key without logging anybody out, let gobeaker accept the old one for
-reading while it writes with the new one. In gobeaker.toml:
+To change a key, let every gobeaker process read the next one first. In gobeaker.toml:
 
   [session]
-  secret = "the new one"
-  old_secrets = ["the old one"]
+  secret = "the present one"
+  old_secrets = ["the next one"]
 
-and so old_validate_keys and old_encrypt_keys. Beaker itself knows one of each, so a
-Python application has to get the new keys at the same moment, and loses the sessions
-that gobeaker has not written since. A session is written with the new keys when it
-is next saved.`
+and so old_validate_keys and old_encrypt_keys. Beaker itself knows one of each. So at
+one moment swap the two, and right after it give the next one to the Python
+applications: what gobeaker meets from then on, it writes with the new keys, and
+Python loses only what nobody has met. Drop the former keys when nothing of them can
+be left.`
 
 // keyKinds are what keygen makes, in the order in which it prints them.
 var keyKinds = []string{"secret", "validate_key", "encrypt_key"}
