@@ -66,7 +66,7 @@ func newConvert(env Environment) *cobra.Command {
   gobeaker convert --peer beaker-1.11/python2 --out old.cache new.cache
   gobeaker convert --validate-key-file new.txt --validate-key-file old.txt cookie.txt
   gobeaker convert --ini production.ini --encrypt gcm - < cookie.txt`,
-		Args: cobra.ExactArgs(1),
+		Args: oneWhat,
 		RunE: func(_ *cobra.Command, args []string) error { return runConvert(args[0], &o, env) },
 	}
 	f := c.Flags()

@@ -82,6 +82,9 @@ func (in *inspector) run(what string) (*report, error) {
 	}
 	switch kind {
 	case "cookie":
+		if info, err := os.Stat(what); err == nil && info.Mode().IsRegular() {
+			break
+		}
 		return in.cookie(what)
 	case "id":
 		return in.id(what)
@@ -92,6 +95,9 @@ func (in *inspector) run(what string) (*report, error) {
 	}
 	if in.as == "" {
 		return in.content(data, what)
+	}
+	if kind == "cookie" {
+		return in.cookie(cookieText(data))
 	}
 	return in.bytes(data, kind)
 }
@@ -124,7 +130,7 @@ func looksLikePath(what string) bool {
 	if rooted.MatchString(what) {
 		return true
 	}
-	if strings.ContainsAny(what, "=;\n") {
+	if strings.ContainsAny(what, "=;\n") || strings.Contains(strings.ToUpper(what), "%3D") {
 		return false
 	}
 	return ending.MatchString(filepath.Ext(what)) || strings.Contains(what, "/") && !longB64.MatchString(what)
@@ -135,24 +141,28 @@ func (in *inspector) fromStdin() (*report, error) {
 	if err != nil {
 		return nil, fail(exitCorrupt, fmt.Errorf("%s: standard input: %w", in.command, err))
 	}
-	switch text := strings.TrimSpace(string(data)); in.as {
+	switch in.as {
 	case "":
 		return in.content(data, "standard input")
 	case "cookie":
 		return in.cookie(cookieText(data))
 	case "id":
-		return in.id(text)
+		return in.id(cookieText(data))
 	}
 	return in.bytes(data, in.as)
 }
 
+// byteOrderMark is what editors of Windows put in front of UTF-8.
+const byteOrderMark = "\ufeff"
+
 // cookieText is the text of a file without the newline at its end, which in a
 // jar may stand for an empty value.
 func cookieText(data []byte) string {
-	if text := string(data); inspect.IsJar(text) {
+	text := strings.TrimPrefix(string(data), byteOrderMark)
+	if inspect.IsJar(text) {
 		return text
 	}
-	return strings.TrimSpace(string(data))
+	return strings.TrimSpace(text)
 }
 
 // content tells by the content what it is: a pickle, or the text of a cookie or
@@ -227,9 +237,22 @@ func readFile(path string) ([]byte, error) {
 	return readAll(f)
 }
 
+var signatureDigits = regexp.MustCompile(`[0-9A-Fa-f]{40}`)
+
+// shown is the name of a file in a message, unless it may be a cookie after all.
+func shown(path string) string {
+	if len(path) > 100 || signatureDigits.MatchString(path) {
+		return "what was given (not repeated here, it may be a cookie)"
+	}
+	return path
+}
+
 // fileProblem says why a file that was named cannot be read, and what to do.
 func (in *inspector) fileProblem(path string, err error) error {
 	var other notRegularError
+	if path = shown(path); errors.Is(err, syscall.ENAMETOOLONG) {
+		err = fs.ErrNotExist
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fail(exitNo, fmt.Errorf("%s: %s: no such file; if it is a cookie or an id say --as cookie or --as id", in.command, path))
@@ -319,6 +342,8 @@ func (in *inspector) cookie(text string) (*report, error) {
 	switch id, isID := c.SessionID(); {
 	case err == nil:
 		in.found(r, d, inspect.InCookie)
+	case isID && in.options.Type == "cookie":
+		return nil, fail(exitCorrupt, fmt.Errorf("%s: not a cookie-only value, or cut short; and with type = cookie there are no sessions on the server", in.command))
 	case isID:
 		if err := in.serverSide(r, id); err != nil {
 			return r, err
@@ -326,14 +351,20 @@ func (in *inspector) cookie(text string) (*report, error) {
 	case !c.Plausible():
 		return nil, fail(exitCorrupt, fmt.Errorf("%s: %w: %s", in.command, errNotCookie, howToCopy))
 	default:
-		if verdict := in.verdict(r, err); c.Signature != inspect.Invalid {
+		verdict := in.verdict(r, err)
+		if c.Signature != inspect.Invalid {
 			return r, verdict
 		}
+		return r, fail(exitNo, fmt.Errorf("%w; what is behind it is not read either: %w", in.invalid(), err))
 	}
 	if c.Signature == inspect.Invalid {
-		return r, fail(exitNo, fmt.Errorf("%s: the signature is not valid: another secret, or another cookie than Python sent", in.command))
+		return r, fail(exitNo, in.invalid())
 	}
 	return r, nil
+}
+
+func (in *inspector) invalid() error {
+	return fmt.Errorf("%s: the signature is not valid: another secret, or another cookie than Python sent", in.command)
 }
 
 // errNotCookie: Beaker cannot have made it.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 )
 
@@ -57,7 +59,7 @@ func newInspect(env Environment) *cobra.Command {
   curl -c jar.txt … && gobeaker inspect --key sid jar.txt
   gobeaker inspect --validate-key-file new.txt --validate-key-file old.txt --encrypt-key-file aes.txt cookie.txt
   gobeaker inspect --json --secret-file secret.txt - < cookie.txt`,
-		Args: cobra.ExactArgs(1),
+		Args: oneWhat,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if mask && asJSON {
 				return usage("inspect: --mask works on the text output only")
@@ -87,4 +89,12 @@ func runInspect(what string, input *inputFlags, asJSON, mask bool, env Environme
 		}
 	}
 	return err
+}
+
+// oneWhat says what WHAT is to who does not know yet.
+func oneWhat(c *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s: give one WHAT, and this is %d: a cookie, a .cache file, a session id, a file with a pickle or a cookie, or - for standard input", c.Name(), len(args))
 }

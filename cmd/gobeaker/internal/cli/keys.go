@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -35,6 +38,9 @@ func (k *keyFlags) register(f *pflag.FlagSet) {
 // the environment, then the configured ones.
 func (k *keyFlags) load(getenv func(string) string) (compat.Options, inspect.Keys, error) {
 	var keys inspect.Keys
+	if err := k.readable(); err != nil {
+		return compat.Options{}, keys, err
+	}
 	o, err := server.SessionOptions(k.ini, k.config, getenv)
 	if err != nil {
 		return o, keys, err
@@ -63,7 +69,7 @@ func (k *keyFlags) load(getenv func(string) string) (compat.Options, inspect.Key
 			if err != nil {
 				return o, keys, err
 			}
-			add(key, file)
+			add(strings.TrimPrefix(key, byteOrderMark), file)
 		}
 		add(getenv(kind.env), kind.env)
 		add(kind.first, configured)
@@ -75,4 +81,20 @@ func (k *keyFlags) load(getenv func(string) string) (compat.Options, inspect.Key
 		}
 	}
 	return o, keys, nil
+}
+
+// readable says plainly that a configuration file cannot be opened.
+func (k *keyFlags) readable() error {
+	ini, _, _ := strings.Cut(k.ini, "#")
+	for flag, path := range map[string]string{"--ini": ini, "--config": k.config} {
+		if path == "" {
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("%s %s: it cannot be read: %w", flag, path, withoutPath(err))
+		}
+		f.Close()
+	}
+	return nil
 }

@@ -55,6 +55,54 @@ func TestWhatJSONDoesNotHold(t *testing.T) {
 	}, r.Notes)
 }
 
+// What cannot be JSON is named once, not by its parts.
+func TestObjectsAreNotTakenApart(t *testing.T) {
+	date := &pyvalue.Object{Class: &pyvalue.Global{Module: "datetime", Name: "date"}, How: pyvalue.Reduce, Args: pyvalue.NewTuple(pyvalue.Bytes("\x07\xe5\x03\x04"))}
+	_, err := toJSON(date)
+	require.EqualError(t, err, `convert: cannot be converted: session["k"]: datetime.date cannot be JSON`)
+	_, err = toJSON(pyvalue.NewSet(pyvalue.Bytes("x")))
+	require.EqualError(t, err, `convert: cannot be converted: session["k"]: set cannot be JSON`)
+}
+
+// What Python 2 does not have would cost the session there.
+func TestNotInPython2(t *testing.T) {
+	to := func(v pyvalue.Value, peer string, kind Kind) (Result, error) {
+		p, err := compat.ParsePeer(peer)
+		require.NoError(t, err)
+		return Encode(session(v), inspect.Elsewhere, Target{Kind: kind, Protocol: -1, Peer: p}, new(beakerfmt.Codec))
+	}
+	class := func(module, name string) *pyvalue.Global { return &pyvalue.Global{Module: module, Name: name} }
+	made := func(of *pyvalue.Global, args ...pyvalue.Value) pyvalue.Value {
+		return &pyvalue.Object{Class: of, How: pyvalue.Reduce, Args: pyvalue.NewTuple(args...)}
+	}
+	utc := made(class("datetime", "timezone"), made(class("datetime", "timedelta"), pyvalue.NewInt(0), pyvalue.NewInt(0), pyvalue.NewInt(0)))
+	aware := made(class("datetime", "datetime"), pyvalue.Bytes("\x07\xe4\x01\x01\x00\x00\x00\x00\x00\x00"), utc)
+	for name, c := range map[string]struct {
+		value pyvalue.Value
+		want  string
+	}{
+		"in an object": {aware, `session["k"]: datetime.timezone: Python 2 does not have it`},
+		"in a list":    {pyvalue.NewList(utc), `session["k"][0]: datetime.timezone: Python 2 does not have it`},
+		"a module":     {made(class("zoneinfo", "ZoneInfo._unpickle"), pyvalue.Str("UTC")), `zoneinfo.ZoneInfo._unpickle: Python 2 does not have it`},
+		"a class":      {class("collections", "ChainMap"), `collections.ChainMap`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := to(c.value, "beaker-1.11/python2", Record)
+			require.ErrorIs(t, err, ErrCannot)
+			require.ErrorContains(t, err, c.want)
+			_, err = to(c.value, "beaker-1.11/python3", Record)
+			require.NoError(t, err)
+		})
+	}
+	for _, v := range []pyvalue.Value{class("builtins", "range"), class("collections", "OrderedDict"), class("app.statistics", "Mean"), class("http.cookies", "Morsel")} {
+		_, err := to(v, "beaker-1.11/python2", Record)
+		require.NoError(t, err)
+	}
+	r, err := to(made(class("pathlib", "PurePosixPath"), pyvalue.Str("/")), "beaker-1.11/python2", Record)
+	require.NoError(t, err)
+	require.Contains(t, r.Notes, `session["k"]: pathlib.PurePosixPath: Python 2 has it only if its backport is installed there`)
+}
+
 // A small value with endlessly many paths, and one that contains itself, end.
 func TestWalkEnds(t *testing.T) {
 	bush := pyvalue.NewList(pyvalue.Bytes("x"))

@@ -37,7 +37,11 @@ func (w *walk) value(v pyvalue.Value) {
 	}
 	w.depth++
 	defer func() { w.depth-- }()
+	failed := len(w.errors)
 	w.look(w, v, false)
+	if _, ok := v.(*pyvalue.Dict); !ok && len(w.errors) > failed {
+		return // what is in it cannot be either, or does not matter
+	}
 	switch v := v.(type) {
 	case *pyvalue.List:
 		w.items(v.Items)
@@ -66,7 +70,10 @@ func (w *walk) object(o *pyvalue.Object) {
 	if w.left -= o.Weight(); w.left < 0 {
 		return
 	}
-	w.items(o.Args.Items)
+	w.value(o.Class)
+	for _, v := range o.Args.Items { // they have no names
+		w.value(v)
+	}
 	for _, op := range o.Ops {
 		for _, v := range op.Values {
 			w.value(v)
@@ -223,28 +230,4 @@ func sameText(w *walk, d *pyvalue.Dict) {
 		}
 		seen[name] = true
 	}
-}
-
-// forPython refuses what the peer's Python cannot load: Python 3 takes the 8-bit
-// strings of Python 2 for ASCII, and loses the whole session over one that is not.
-func (e *encoder) forPython() error {
-	if e.target.Peer.Python != 3 || e.target.Kind == JSON || e.target.Kind == TaggedJSON {
-		return nil
-	}
-	if e.target.Serializer != nil && e.target.Serializer.String() == "json" {
-		return nil
-	}
-	look := func(w *walk, v pyvalue.Value, key bool) {
-		if s, ok := v.(pyvalue.Py2Str); ok && !pyvalue.IsASCII(string(s)) {
-			what := "value"
-			if key {
-				what = "key"
-			}
-			w.fail("a %s of type %s that is not ASCII: Python 3 does not load it", what, pyvalue.TypeName(s))
-		}
-	}
-	if w := e.walk(e.d.Session, look); len(w.errors) > 0 {
-		return fmt.Errorf("convert: %w: %w", ErrCannot, errors.Join(w.errors...))
-	}
-	return nil
 }

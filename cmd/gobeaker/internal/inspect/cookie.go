@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -50,11 +51,30 @@ func find(text, name string) (Cookie, string, error) {
 	if IsJar(text) {
 		return fromJar(text, name)
 	}
-	text = strings.TrimSpace(text)
+	text, decoded := percentDecoded(strings.TrimSpace(text))
+	c, value := Cookie{}, text
 	if isHeader(text) {
-		return fromHeader(text, name)
+		var err error
+		if c, value, err = fromHeader(text, name); err != nil {
+			return c, value, err
+		}
 	}
-	return Cookie{}, text, nil
+	if decoded {
+		c.Warnings = append(c.Warnings, "it was percent-encoded, and is read as it was before: Beaker sends no such thing")
+	}
+	return c, value, nil
+}
+
+// percentDecoded undoes the percent-encoding of a whole cookie, as tools copy it:
+// in Beaker's own there is no "%", and what has a "=" as well is not all encoded.
+func percentDecoded(text string) (string, bool) {
+	if strings.Contains(text, "=") || !strings.Contains(strings.ToUpper(text), "%3D") {
+		return text, false
+	}
+	if plain, err := url.PathUnescape(text); err == nil { // which leaves "+" alone
+		return strings.TrimSpace(plain), true
+	}
+	return text, false
 }
 
 // isHeader tells a header from a bare value, which may end in the "=" of base64.
