@@ -297,7 +297,7 @@ func ReadSecret(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("secret file: %w", err)
 	}
-	line, _, _ := strings.Cut(string(data), "\n")
+	line, _, _ := strings.Cut(strings.TrimPrefix(string(data), "\ufeff"), "\n") // some editors begin with a BOM
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
 		return "", fmt.Errorf("secret file %s: its first line is empty", filepath.Base(path))
 	}
