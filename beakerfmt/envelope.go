@@ -177,7 +177,11 @@ func (c *Codec) open(text string, signedBy int, f *Form) (*pyvalue.Dict, error) 
 	}
 	failed := ErrDecrypt
 	for _, n := range lens {
-		sealed := raw[(n-begin)/4*3:]
+		at := (n - begin) / 4 * 3
+		if at >= len(raw) { // of line breaks nothing is left
+			continue
+		}
+		sealed := raw[at:]
 		nonce := text[:n]
 		for k := range c.EncryptKeys {
 			for v := range c.ValidateKeys {
