@@ -123,7 +123,7 @@ func (c *Codec) EncodeValue(d *pyvalue.Dict, f Form) (pyvalue.Value, error) {
 		}
 		return d, nil
 	}
-	raw, err := serialize(d, f.Serializer)
+	raw, _, err := serialize(d, f.Serializer)
 	if err != nil {
 		return nil, fmt.Errorf("beakerfmt: encode session value: %w", err)
 	}
@@ -194,19 +194,12 @@ func (c *Codec) measure(d *pyvalue.Dict, f Form) (raw []byte, n int, err error) 
 	if err := c.checkSealed(f); err != nil {
 		return nil, 0, err
 	}
-	if f.Serializer == Pickle {
-		raw, err = serialize(d, Pickle)
-		return raw, c.textLen(len(raw), f), err
-	}
-	doc, err := pyjson.Append(nil, d)
+	raw, doc, err := serialize(d, f.Serializer)
 	if err != nil {
 		return nil, 0, err
 	}
-	if raw, err = deflate(doc); err != nil {
-		return nil, 0, err
-	}
 	n = c.textLen(len(raw), f)
-	if n > MaxCookiePayload*2/3 && n <= MaxCookiePayload {
+	if doc != nil && n > MaxCookiePayload*2/3 && n <= MaxCookiePayload {
 		n = max(n, c.textLen(repacked(doc), f))
 	}
 	return raw, n, nil
@@ -397,13 +390,16 @@ func sessionDict(v pyvalue.Value) (*pyvalue.Dict, error) {
 	return nil, fmt.Errorf("%w: it is not a dict", ErrCorrupt)
 }
 
-func serialize(d *pyvalue.Dict, s Serializer) ([]byte, error) {
+// serialize returns the bytes that stand for d, and of JSON also the document that
+// is compressed in them.
+func serialize(d *pyvalue.Dict, s Serializer) (raw, doc []byte, err error) {
 	if s == Pickle {
-		return pickle.Append(nil, d, pickle.DefaultProtocol)
+		raw, err = pickle.Append(nil, d, pickle.DefaultProtocol)
+		return raw, nil, err
 	}
-	doc, err := pyjson.Append(nil, d)
-	if err != nil {
-		return nil, err
+	if doc, err = pyjson.Append(nil, d); err != nil {
+		return nil, nil, err
 	}
-	return deflate(doc)
+	raw, err = deflate(doc)
+	return raw, doc, err
 }

@@ -225,6 +225,34 @@ func unbase64(buf *[]byte, text string) ([]byte, error) {
 	return out[:n], err
 }
 
+// Plaintext returns the pickle or zlib stream in a text that this Codec has
+// decoded, given the form that it found: its bytes tell more of who wrote them than
+// the values do. A text or a form of another Codec is [ErrCorrupt] or [ErrDecrypt].
+func (c *Codec) Plaintext(text string, f Form) ([]byte, error) {
+	n := base64.StdEncoding.EncodedLen(f.NonceBits / 8)
+	if f.NonceBits < 0 || n > len(text) {
+		return nil, fmt.Errorf("beakerfmt: plaintext: %w", ErrCorrupt)
+	}
+	sealed, err := base64.StdEncoding.DecodeString(text[n:])
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("beakerfmt: plaintext: %w: %w", ErrCorrupt, err)
+	case f.AES == AESNone:
+		return sealed, nil
+	case f.EncryptKey >= len(c.EncryptKeys) || f.ValidateKey >= len(c.ValidateKeys):
+		return nil, fmt.Errorf("beakerfmt: plaintext: %w", ErrDecrypt)
+	}
+	block, err := c.cipher(f.EncryptKey, f.ValidateKey, text[:n])
+	if err != nil {
+		return nil, fmt.Errorf("beakerfmt: plaintext: %w", err)
+	}
+	plain, ok := decrypt(block, f.AES, sealed, sealed)
+	if !ok {
+		return nil, fmt.Errorf("beakerfmt: plaintext: %w", ErrDecrypt)
+	}
+	return plain, nil
+}
+
 func (c *Codec) cipher(encrypt, validate int, nonce string) (cipher.Block, error) {
 	key, err := EnvelopeKey(c.EncryptKeys[encrypt], c.ValidateKeys[validate], nonce)
 	if err != nil {

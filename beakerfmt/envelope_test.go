@@ -53,6 +53,16 @@ func TestEnvelopes(t *testing.T) {
 					require.NoError(t, err)
 					require.NotEqual(t, v, other, "a nonce is used once")
 
+					raw, err := c.Plaintext(string(v.(pyvalue.Str)), found)
+					require.NoError(t, err)
+					plainly, _, err := serialize(sample(), s)
+					require.NoError(t, err)
+					require.Equal(t, plainly, raw)
+					_, err = c.Plaintext(string(v.(pyvalue.Str))[:3], found)
+					require.Error(t, err)
+					_, err = plain.Plaintext(string(v.(pyvalue.Str)), found)
+					require.ErrorIs(t, err, ErrDecrypt)
+
 					payload, err := c.AppendPayload(nil, sample(), f)
 					require.NoError(t, err)
 					n, err := c.PayloadLen(sample(), f)

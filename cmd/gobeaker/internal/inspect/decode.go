@@ -147,8 +147,8 @@ func outer(data []byte) (Decoded, error) {
 // inner notes what is in a text that has been decoded before.
 func (d *Decoded) inner(text string, c *beakerfmt.Codec) {
 	d.Text = len(text)
-	data, ok := plaintext(text, d.Form, c)
-	if !ok {
+	data, err := c.Plaintext(text, d.Form)
+	if err != nil {
 		return
 	}
 	if d.Form.Serializer != beakerfmt.Pickle {
