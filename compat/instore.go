@@ -21,7 +21,7 @@ type inStore struct {
 
 func newInStore(m *Manager, store stores.Store) *inStore {
 	h := &inStore{m: m, store: store}
-	h.updater, _ = store.(stores.Updater)
+	h.updater, _ = stores.As[stores.Updater](store)
 	return h
 }
 

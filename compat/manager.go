@@ -93,7 +93,7 @@ func New(o Options, store stores.Store, env Environment) (*Manager, error) {
 		return nil, errors.New("compat: new: a store is needed")
 	default:
 		m.home = newInStore(m, store)
-		m.locker, _ = store.(stores.Locker)
+		m.locker, _ = stores.As[stores.Locker](store)
 	}
 	if secrets != nil {
 		m.signer = beakerfmt.NewSigner(secrets...)

@@ -220,7 +220,7 @@ func TestHijack(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(answer), "hello")
 	records := 0
-	for _, err := range store.List(context.Background()) {
+	for _, err := range store.List(context.Background(), "") {
 		require.NoError(t, err)
 		records++
 	}
@@ -247,7 +247,7 @@ func TestPanicWritesNothing(t *testing.T) {
 	rec := httptest.NewRecorder()
 	require.PanicsWithValue(t, "handler", func() { h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil)) })
 	require.Empty(t, rec.Header())
-	for range store.List(context.Background()) {
+	for range store.List(context.Background(), "") {
 		t.Fatal("half a session was saved")
 	}
 	require.Empty(t, log.String(), "its lock was given back quietly")

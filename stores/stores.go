@@ -25,6 +25,27 @@ var (
 	ErrUnavailable = errors.New("session store is unavailable")
 	// ErrInvalidID: no path or key is formed from such an id.
 	ErrInvalidID = errors.New("session id is not acceptable")
+	// ErrRemove is what the function of an Update returns to have the record removed.
+	// The Update itself does not return it.
+	ErrRemove = errors.New("remove the session record")
+)
+
+// Why a store is unavailable, as far as it tells. Each comes with ErrUnavailable.
+var (
+	// ErrAccess: the store does not let us: a wrong password, a missing permission, a
+	// read-only directory or replica.
+	ErrAccess = errors.New("session store refuses access")
+	// ErrFull: there is no room for what was to be written.
+	ErrFull = errors.New("session store is full")
+	// ErrMissing: what holds the records is not there: the table, the database, the
+	// directory.
+	ErrMissing = errors.New("session store lacks its table or directory")
+	// ErrTimeout: the store did not answer in the time that its options give it. That
+	// the caller's context ended is context.DeadlineExceeded or Canceled instead.
+	ErrTimeout = errors.New("session store does not answer in time")
+	// ErrUncertain: a write was under way when the store was lost. It may have been
+	// done. No store repeats such a write by itself.
+	ErrUncertain = errors.New("a write to the session store may or may not have been done")
 )
 
 // Store keeps session records. What it gets and puts is what Python has in
@@ -50,8 +71,9 @@ type Store interface {
 type Updater interface {
 	// Update calls f with the current session value of id, or nil if there is
 	// none, and writes what f returns; if f returns nil without an error it
-	// writes nothing. If f returns an error, Update writes nothing and returns that
-	// error. A store that works by compare-and-set may call f again with a
+	// writes nothing. If f returns [ErrRemove], the record is removed, and Update returns
+	// nil; that there was none is not an error. If f returns another error, Update
+	// writes nothing and returns that error. A store that works by compare-and-set may call f again with a
 	// newer value. A corrupt record is ErrCorrupt without a call of f. f must not
 	// use the store for the same id.
 	Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) error
@@ -73,19 +95,69 @@ type Locker interface {
 type Info struct {
 	ID       string
 	Modified time.Time // zero if the store does not know
-	Size     int64     // bytes of the record as stored
+	Size     int64     // bytes of the record as stored; 0 if the store does not know
+	// Cursor is where another List goes on after this record. "" if the store cannot
+	// begin anywhere but at the beginning. It may hold a session id: keep it as secret.
+	Cursor string
 }
 
 // Lister is a Store that can enumerate its records.
 type Lister interface {
-	// List yields every record, in no particular order. Records that come and go
+	// List yields every record, in the store's own order. Records that come and go
 	// meanwhile may be missing or already gone. An error ends the iteration,
-	// except one about a single record, which is yielded and passed over.
-	List(ctx context.Context) iter.Seq2[Info, error]
+	// except one about a single record, which is yielded with its id and passed over.
+	// From is "", or an [Info.Cursor]: then at least the records after that one are
+	// yielded, perhaps a few before it again. It holds a bounded part of
+	// the list in memory.
+	List(ctx context.Context, from string) iter.Seq2[Info, error]
 }
 
 // Pinger is a Store that can be asked whether it works.
 type Pinger interface {
 	// Ping returns nil, or an error that wraps ErrUnavailable.
 	Ping(ctx context.Context) error
+}
+
+// Inserter is a Store that can write many records at once where there are none yet.
+type Inserter interface {
+	// Insert writes each record of which the store has no session, as one batch. It
+	// returns one error for each: nil for what was written, one that wraps ErrExist
+	// for what was there and is left as it was, and what Put would return. Records
+	// must not name one id twice.
+	Insert(ctx context.Context, records []Record) []error
+}
+
+// ErrExist: there is a record of that id already.
+var ErrExist = errors.New("there is such a session record already")
+
+// Record is a session record.
+type Record struct {
+	ID    string
+	Value pyvalue.Value
+}
+
+// Wrapper is a Store around another one. It has all the methods of the optional
+// capabilities, and really has those of the store inside: see [As].
+type Wrapper interface {
+	Store
+	Unwrap() Store
+}
+
+// As returns s as one of the optional capabilities ([Updater], [Locker], [Lister],
+// [Pinger], [Inserter]), if it is one. A Wrapper is one if what it wraps is.
+func As[Capability any](s Store) (Capability, bool) {
+	c, ok := s.(Capability)
+	for inner := s; ok; {
+		w, wraps := inner.(Wrapper)
+		if !wraps {
+			break
+		}
+		inner = w.Unwrap()
+		_, ok = inner.(Capability)
+	}
+	if !ok {
+		var none Capability
+		return none, false
+	}
+	return c, true
 }

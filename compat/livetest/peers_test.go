@@ -282,7 +282,7 @@ func TestFleet(t *testing.T) {
 // seconds ago.
 func (w *world) age(t *testing.T, id string, age float64) {
 	t.Helper()
-	updater, ok := w.store.(stores.Updater)
+	updater, ok := stores.As[stores.Updater](w.store)
 	require.True(t, ok)
 	err := updater.Update(context.Background(), id, func(old pyvalue.Value) (pyvalue.Value, error) {
 		values, form, err := new(beakerfmt.Codec).DecodeValue(old)

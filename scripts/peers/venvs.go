@@ -92,7 +92,7 @@ func choose(t testing.TB, what string, wanted func(Venv) bool) []Venv {
 	t.Helper()
 	all, err := read()
 	if err != nil {
-		unavailable(t, err)
+		Missing(t, err)
 	}
 	venvs, lacking := all.split()
 	venvs = slices.DeleteFunc(venvs, func(v Venv) bool { return !wanted(v) })
@@ -103,25 +103,26 @@ func choose(t testing.TB, what string, wanted func(Venv) bool) []Venv {
 	required := slices.ContainsFunc(lacking, func(l lack) bool { return !l.Optional })
 	switch {
 	case required && os.Getenv("GOBEAKER_REQUIRE_PEERS") == "1":
-		t.Fatalf("Python peers are required: %v", err)
+		t.Fatalf("peers are required: %v", err)
 	case len(venvs) == 0:
 		if err == nil {
 			err = fmt.Errorf("none with %s: run scripts/setup-peers", what)
 		}
-		unavailable(t, err)
+		Missing(t, err)
 	case err != nil:
 		t.Logf("some Python peers are left out: %v", err)
 	}
 	return venvs
 }
 
-// unavailable ends a test that has no peer at all.
-func unavailable(t testing.TB, err error) {
+// Missing ends a test for which there is no peer: it is skipped, or fails if
+// GOBEAKER_REQUIRE_PEERS is 1.
+func Missing(t testing.TB, err error) {
 	t.Helper()
 	if os.Getenv("GOBEAKER_REQUIRE_PEERS") == "1" {
-		t.Fatalf("Python peers are required: %v", err)
+		t.Fatalf("peers are required: %v", err)
 	}
-	t.Skipf("no Python peers: %v", err)
+	t.Skipf("no peers: %v", err)
 }
 
 // Load returns the environments that are there, of all groups, and an error that

@@ -51,7 +51,7 @@ func TestForbiddenDirectory(t *testing.T) {
 			require.ErrorIs(t, err, stores.ErrUnavailable)
 			requireDiscreet(t, s, err)
 			if forbidden == "container_file" {
-				for _, err := range s.List(t.Context()) {
+				for _, err := range s.List(t.Context(), "") {
 					require.ErrorContains(t, err, want)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/internal/fault"
 	"github.com/gobeaker/gobeaker/stores/internal/idlock"
 )
 
@@ -81,7 +82,7 @@ func (s *Store) getBytes(ctx context.Context, id string, buf *buffer) error {
 // container that cannot be decoded is replaced. v must not be nil.
 func (s *Store) Put(ctx context.Context, id string, v pyvalue.Value) error {
 	if v == nil {
-		return failed("put", id, errors.New("nil is not a Python value"))
+		return failed("put", id, fault.Permanent(errors.New("nil is not a Python value")))
 	}
 	return s.change(ctx, "put", id, func(c *pyvalue.Dict, err error) (pyvalue.Value, error) {
 		if errors.Is(err, stores.ErrCorrupt) {
@@ -101,8 +102,11 @@ func (s *Store) Update(ctx context.Context, id string, f func(old pyvalue.Value)
 		}
 		old, _ := c.GetStr(beakerfmt.SessionKey)
 		v, err := f(old)
+		if err != nil && !errors.Is(err, stores.ErrRemove) {
+			err = ownError{err}
+		}
 		if err != nil {
-			return nil, ownError{err}
+			return nil, err
 		}
 		return v, nil
 	})
@@ -139,12 +143,15 @@ func (s *Store) change(ctx context.Context, op, id string, edit func(c *pyvalue.
 	path := s.recordPath(id)
 	c, err := s.readContainer(path, buf)
 	v, err := edit(c, err)
-	if v == nil || err != nil {
+	switch {
+	case errors.Is(err, stores.ErrRemove):
+		return under(s.fileDir, s.removeRecord(path))
+	case v == nil || err != nil:
 		return err
 	}
 	c.SetStr(beakerfmt.SessionKey, v)
 	if buf.b, err = beakerfmt.AppendContainer(buf.b[:0], c, s.protocol); err != nil {
-		return permanentError{err}
+		return fault.Permanent(err)
 	}
 	return under(s.fileDir, s.writeRecord(path, buf.b))
 }
@@ -218,11 +225,6 @@ func (s *Store) recordPath(id string) string { return s.fileDir + "/" + beakerfm
 
 func (s *Store) lockPath(id string) string { return s.lockDir + "/" + beakerfmt.LockPath(id) }
 
-// permanentError is an error that is due to what is written, not to the store.
-type permanentError struct{ error }
-
-func (e permanentError) Unwrap() error { return e.error }
-
 // dirError is an error of the system in one of the store's two directories. It
 // names that directory, which is configured and no secret, and never what is
 // below: the id is in that.
@@ -253,32 +255,13 @@ func (e dirError) Error() string {
 
 func (e dirError) Unwrap() error { return e.err }
 
-// failed says what failed, and wraps the sentinel on which callers decide: what
-// is none of the others is the store's trouble.
+// failed says what failed, and wraps the sentinel on which callers decide.
 func failed(op, id string, err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, syscall.ENAMETOOLONG):
-		return fmt.Errorf("filestore: %s: %w: %w", op, stores.ErrInvalidID, syscall.ENAMETOOLONG) // no room for ".cache.temp"
-	case errors.Is(err, stores.ErrInvalidID):
-		return fmt.Errorf("filestore: %s: %w", op, err) // of such an id not even a hash is known to be harmless
+		err = fmt.Errorf("%w: %w", stores.ErrInvalidID, syscall.ENAMETOOLONG) // no room for ".cache.temp"
 	case errors.Is(err, errAbsent):
 		err = stores.ErrNotExist
-	case isAny(err, stores.ErrNotExist, stores.ErrCorrupt, context.Canceled, context.DeadlineExceeded), isPermanent(err):
-	default:
-		err = fmt.Errorf("%w: %w", stores.ErrUnavailable, err)
 	}
-	return fmt.Errorf("filestore: %s %s: %w", op, beakerfmt.HashID(id), err)
+	return fault.Wrap("filestore", op, id, err)
 }
-
-func isAny(err error, sentinels ...error) bool {
-	for _, s := range sentinels {
-		if errors.Is(err, s) {
-			return true
-		}
-	}
-	return false
-}
-
-func isPermanent(err error) bool { return errors.As(err, new(permanentError)) }

@@ -394,14 +394,14 @@ func TestList(t *testing.T) {
 	want, err := os.Stat(s.recordPath(testID))
 	require.NoError(t, err)
 	ids, failures := map[string]bool{}, map[string]error{}
-	for info, err := range s.List(t.Context()) {
+	for info, err := range s.List(t.Context(), "") {
 		if err != nil {
 			failures[info.ID] = err
 			continue
 		}
 		ids[info.ID] = true
 		if info.ID == testID {
-			require.Equal(t, stores.Info{ID: testID, Modified: want.ModTime(), Size: want.Size()}, info)
+			require.Equal(t, stores.Info{ID: testID, Modified: want.ModTime(), Size: want.Size(), Cursor: "1/1e"}, info)
 		}
 	}
 	require.Equal(t, map[string]bool{testID: true, "a": true, "zz": true, "1e00": true}, ids)
@@ -412,13 +412,13 @@ func TestList(t *testing.T) {
 func TestListTroubles(t *testing.T) {
 	s := open(t, Options{})
 	require.NoError(t, os.WriteFile(s.fileDir, nil, 0o666))
-	for range s.List(t.Context()) {
+	for range s.List(t.Context(), "") {
 		t.Error("there is nothing to list")
 	}
 	require.NoError(t, os.Remove(s.fileDir))
 	require.NoError(t, os.Symlink("container_file", s.fileDir))
 	var got error
-	for _, err := range s.List(t.Context()) {
+	for _, err := range s.List(t.Context(), "") {
 		got = err
 	}
 	require.ErrorIs(t, got, stores.ErrUnavailable)
@@ -430,7 +430,7 @@ func TestListTroubles(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n := 0
-	for _, err := range s.List(ctx) {
+	for _, err := range s.List(ctx, "") {
 		if n++; n == 2 {
 			require.ErrorIs(t, err, context.Canceled)
 		}

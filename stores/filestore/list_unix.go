@@ -5,7 +5,6 @@ package filestore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -23,27 +22,21 @@ import (
 // FileNamespaceManager.__init__).
 const recordSuffix = ".cache"
 
-// listBatch is how many names are read from a directory at once.
+// listBatch is how many names are read from a directory of records at once.
 const listBatch = 256
 
-// List implements [stores.Lister]. It takes no locks and does not look into
-// the files: a record that Get calls corrupt, or absent because it has no
-// session in it, is listed. Files whose names are no acceptable ids, or
-// that are not where the record of that id belongs, are not.
-func (s *Store) List(ctx context.Context) iter.Seq2[stores.Info, error] {
+// List implements [stores.Lister], directory by directory in the order of their
+// names. It takes no locks and does not look into the files: a record that Get
+// calls corrupt, or absent because it has no session in it, is listed. Files
+// whose names are no acceptable ids, or that are not where the record of that id
+// belongs, are not. A cursor is a directory, "1/1e", which is listed again.
+func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, error] {
 	return func(yield func(stores.Info, error) bool) {
-		w := walk{store: s, ctx: ctx, yield: yield}
-		if err := w.dir("", 0); err != nil && !errors.Is(err, errStop) {
-			yield(stores.Info{}, listFailed(under(s.fileDir, err)))
+		w := walk{store: s, ctx: ctx, yield: yield, from: from}
+		if err := w.above("", 0); err != nil && !errors.Is(err, errStop) {
+			yield(stores.Info{}, failed("list", "", under(s.fileDir, err)))
 		}
 	}
-}
-
-func listFailed(err error) error {
-	if isAny(err, context.Canceled, context.DeadlineExceeded) {
-		return fmt.Errorf("filestore: list: %w", err)
-	}
-	return fmt.Errorf("filestore: list: %w: %w", stores.ErrUnavailable, err)
 }
 
 // errStop: the caller has seen enough.
@@ -56,11 +49,36 @@ type walk struct {
 	store *Store
 	ctx   context.Context
 	yield func(stores.Info, error) bool
+	from  string // the directory to begin with
 }
 
-// dir visits what is in a directory of the given level; rel is its path below
-// the store's directory. A directory that has vanished is empty.
-func (w *walk) dir(rel string, level int) error {
+// above visits, in order, what is in a directory above those of the records; rel
+// is its path below the store's directory. A directory that has vanished is empty.
+func (w *walk) above(rel string, level int) error {
+	if level == recordLevel {
+		return w.records(rel)
+	}
+	entries, err := os.ReadDir(filepath.Join(w.store.fileDir, rel))
+	if err != nil {
+		return unlessGone(err)
+	}
+	for _, e := range entries {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		name := path.Join(rel, e.Name())
+		if name < w.from && !strings.HasPrefix(w.from, name+"/") || !e.IsDir() && e.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		if err := w.above(name, level+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// records visits the records of a directory, in whatever order they come.
+func (w *walk) records(rel string) error {
 	d, err := os.Open(filepath.Join(w.store.fileDir, rel))
 	if err != nil {
 		return unlessGone(err)
@@ -69,7 +87,10 @@ func (w *walk) dir(rel string, level int) error {
 	for {
 		entries, err := d.ReadDir(listBatch)
 		for _, e := range entries {
-			if err := w.entry(rel, level, e); err != nil {
+			if err := w.ctx.Err(); err != nil {
+				return err
+			}
+			if err := w.record(path.Join(rel, e.Name()), e); err != nil {
 				return err
 			}
 		}
@@ -80,20 +101,6 @@ func (w *walk) dir(rel string, level int) error {
 			return unlessGone(err)
 		}
 	}
-}
-
-func (w *walk) entry(rel string, level int, e fs.DirEntry) error {
-	if err := w.ctx.Err(); err != nil {
-		return err
-	}
-	name := path.Join(rel, e.Name())
-	if level == recordLevel {
-		return w.record(name, e)
-	}
-	if e.IsDir() || e.Type()&fs.ModeSymlink != 0 {
-		return w.dir(name, level+1)
-	}
-	return nil
 }
 
 func (w *walk) record(rel string, e fs.DirEntry) error {
@@ -108,7 +115,7 @@ func (w *walk) record(rel string, e fs.DirEntry) error {
 	case err != nil:
 		return w.tell(stores.Info{ID: id}, failed("list", id, under(w.store.fileDir, bare(err))))
 	}
-	return w.tell(stores.Info{ID: id, Modified: info.ModTime(), Size: info.Size()}, nil)
+	return w.tell(stores.Info{ID: id, Modified: info.ModTime(), Size: info.Size(), Cursor: path.Dir(rel)}, nil)
 }
 
 func (w *walk) tell(i stores.Info, err error) error {
@@ -134,10 +141,10 @@ func unlessGone(err error) error {
 func (s *Store) Ping(ctx context.Context) error {
 	for _, dir := range []string{s.fileDir, s.lockDir} {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("filestore: ping: %w", err)
+			return failed("ping", "", err)
 		}
 		if err := probe(dir); err != nil {
-			return fmt.Errorf("filestore: ping: %w: %w", stores.ErrUnavailable, under(dir, err))
+			return failed("ping", "", under(dir, err))
 		}
 	}
 	return nil

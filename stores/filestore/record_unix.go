@@ -111,7 +111,7 @@ func (s *Store) decode(data []byte) (*pyvalue.Dict, error) {
 // writeRecord replaces a record. The caller has the exclusive lock.
 func (s *Store) writeRecord(path string, data []byte) error {
 	if int64(len(data)) > s.maxBytes {
-		return permanentError{stores.ErrTooLarge}
+		return stores.ErrTooLarge
 	}
 	temp := path + tempSuffix
 	for range maxAttempts {

@@ -12,12 +12,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/internal/fault"
 	"github.com/gobeaker/gobeaker/stores/internal/idlock"
 )
 
@@ -72,10 +75,14 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		return failed("delete", id, err)
 	}
 	defer release()
+	s.remove(id)
+	return nil
+}
+
+func (s *Store) remove(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.records, id)
-	return nil
 }
 
 // Update implements [stores.Updater]. f runs once, under the lock of id, and
@@ -91,7 +98,11 @@ func (s *Store) Update(ctx context.Context, id string, f func(old pyvalue.Value)
 		return failed("update", id, err)
 	}
 	v, err := f(old)
-	if v == nil || err != nil {
+	switch {
+	case errors.Is(err, stores.ErrRemove):
+		s.remove(id)
+		return nil
+	case v == nil || err != nil:
 		return err
 	}
 	return failed("update", id, s.write(id, v))
@@ -117,11 +128,11 @@ func (s *Store) Lock(ctx context.Context, id string) (held context.Context, unlo
 	return held, unlock, nil
 }
 
-// List implements [stores.Lister]. The store does not know when records were
-// modified.
-func (s *Store) List(ctx context.Context) iter.Seq2[stores.Info, error] {
+// List implements [stores.Lister], in the order of the ids. The store does not know
+// when records were modified.
+func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, error] {
 	return func(yield func(stores.Info, error) bool) {
-		for _, info := range s.infos() {
+		for _, info := range s.infos(from) {
 			if err := ctx.Err(); err != nil {
 				yield(stores.Info{}, fmt.Errorf("memstore: list: %w", err))
 				return
@@ -133,13 +144,16 @@ func (s *Store) List(ctx context.Context) iter.Seq2[stores.Info, error] {
 	}
 }
 
-func (s *Store) infos() []stores.Info {
+func (s *Store) infos(from string) []stores.Info {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	infos := make([]stores.Info, 0, len(s.records))
 	for id, data := range s.records {
-		infos = append(infos, stores.Info{ID: id, Size: int64(len(data))})
+		if id > from {
+			infos = append(infos, stores.Info{ID: id, Size: int64(len(data)), Cursor: id})
+		}
 	}
+	slices.SortFunc(infos, func(a, b stores.Info) int { return strings.Compare(a.ID, b.ID) })
 	return infos
 }
 
@@ -192,7 +206,7 @@ func (s *Store) read(id string) (pyvalue.Value, error) {
 
 func (s *Store) write(id string, v pyvalue.Value) error {
 	if v == nil {
-		return errors.New("nil is not a Python value")
+		return fault.Permanent(errors.New("nil is not a Python value"))
 	}
 	data, err := pickle.Append(nil, v, pickle.DefaultProtocol)
 	if err != nil {
@@ -207,12 +221,4 @@ func (s *Store) write(id string, v pyvalue.Value) error {
 	return nil
 }
 
-func failed(op, id string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, stores.ErrInvalidID):
-		return fmt.Errorf("memstore: %s: %w", op, err)
-	}
-	return fmt.Errorf("memstore: %s %s: %w", op, beakerfmt.HashID(id), err)
-}
+func failed(op, id string, err error) error { return fault.Wrap("memstore", op, id, err) }

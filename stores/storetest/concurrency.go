@@ -31,7 +31,7 @@ func together(f func(n int)) {
 }
 
 func updater(t *testing.T, s stores.Store) stores.Updater {
-	u, ok := s.(stores.Updater)
+	u, ok := stores.As[stores.Updater](s)
 	if !ok {
 		t.Skip("the store is no stores.Updater")
 	}
@@ -39,7 +39,7 @@ func updater(t *testing.T, s stores.Store) stores.Updater {
 }
 
 func locker(t *testing.T, s stores.Store) stores.Locker {
-	l, ok := s.(stores.Locker)
+	l, ok := stores.As[stores.Locker](s)
 	if !ok {
 		t.Skip("the store is no stores.Locker")
 	}
@@ -104,6 +104,20 @@ func testUpdate(t *testing.T, s stores.Store) {
 
 	require.NoError(t, s.Delete(ctx, id(1)))
 	require.NoError(t, u.Update(ctx, id(1), nothing))
+}
+
+func testUpdateRemoves(t *testing.T, s stores.Store) {
+	u, ctx := updater(t, s), t.Context()
+	remove := func(pyvalue.Value) (pyvalue.Value, error) { return nil, stores.ErrRemove }
+	require.NoError(t, u.Update(ctx, id(1), remove), "removing what is not there is no error")
+	require.NoError(t, s.Put(ctx, id(1), dict(1)))
+	require.NoError(t, s.Put(ctx, id(2), dict(2)))
+	require.NoError(t, u.Update(ctx, id(1), remove))
+	_, err := s.Get(ctx, id(1))
+	require.ErrorIs(t, err, stores.ErrNotExist)
+	requireSame(t, dict(2), get(t, ctx, s, id(2)))
+	require.NoError(t, u.Update(ctx, id(1), increment))
+	requireSame(t, dict(1), get(t, ctx, s, id(1)))
 }
 
 func testUpdateByMany(t *testing.T, s stores.Store) {
@@ -186,7 +200,7 @@ func testLockContext(t *testing.T, s stores.Store) {
 	held, unlock := lock(t, l, ctx, id(1))
 	require.NoError(t, s.Put(held, id(1), dict(1)))
 	requireSame(t, dict(1), get(t, held, s, id(1)))
-	if u, ok := s.(stores.Updater); ok {
+	if u, ok := stores.As[stores.Updater](s); ok {
 		require.NoError(t, u.Update(held, id(1), increment))
 		requireSame(t, dict(2), get(t, held, s, id(1)))
 	}

@@ -50,6 +50,8 @@ func Run(t *testing.T, h Harness) {
 		"lock, ids are independent":   testLockIndependent,
 		"lock shared by goroutines":   testLockShared,
 		"waiting ends with context":   testWaitingEnds,
+		"update removes":              testUpdateRemoves,
+		"insert":                      testInsert,
 		"list":                        testList,
 		"ping":                        testPing,
 	} {
@@ -65,6 +67,9 @@ func Run(t *testing.T, h Harness) {
 
 // id returns a session id as Beaker makes them.
 func id(n int) string { return fmt.Sprintf("%012x4%019x", n, n) }
+
+// spread is id for ids that begin differently.
+func spread(n int) string { return fmt.Sprintf("%02x%s", n*37%256, id(n)[2:]) }
 
 func dict(n int64) *pyvalue.Dict {
 	d := pyvalue.NewDict()
@@ -153,14 +158,14 @@ func testHostileIDs(t *testing.T, s stores.Store) {
 		require.ErrorIs(t, err, stores.ErrInvalidID, "%q", id)
 		require.ErrorIs(t, s.Put(ctx, id, dict(1)), stores.ErrInvalidID, "%q", id)
 		require.ErrorIs(t, s.Delete(ctx, id), stores.ErrInvalidID, "%q", id)
-		if u, ok := s.(stores.Updater); ok {
+		if u, ok := stores.As[stores.Updater](s); ok {
 			err := u.Update(ctx, id, func(pyvalue.Value) (pyvalue.Value, error) {
 				t.Errorf("update of %q calls its function", id)
 				return nil, nil
 			})
 			require.ErrorIs(t, err, stores.ErrInvalidID, "%q", id)
 		}
-		if l, ok := s.(stores.Locker); ok {
+		if l, ok := stores.As[stores.Locker](s); ok {
 			_, _, err := l.Lock(ctx, id)
 			require.ErrorIs(t, err, stores.ErrInvalidID, "%q", id)
 		}
@@ -190,12 +195,12 @@ func operations(s stores.Store, id string) map[string]func(context.Context) erro
 		"put":    func(ctx context.Context) error { return s.Put(ctx, id, dict(-1)) },
 		"delete": func(ctx context.Context) error { return s.Delete(ctx, id) },
 	}
-	if u, ok := s.(stores.Updater); ok {
+	if u, ok := stores.As[stores.Updater](s); ok {
 		ops["update"] = func(ctx context.Context) error {
 			return u.Update(ctx, id, func(pyvalue.Value) (pyvalue.Value, error) { return dict(-1), nil })
 		}
 	}
-	if l, ok := s.(stores.Locker); ok {
+	if l, ok := stores.As[stores.Locker](s); ok {
 		ops["lock"] = func(ctx context.Context) error {
 			_, unlock, err := l.Lock(ctx, id)
 			if err == nil {
@@ -218,7 +223,7 @@ func testCorrupt(t *testing.T, s stores.Store, corrupt func(*testing.T, stores.S
 		require.Nil(t, v)
 		require.NotContains(t, err.Error(), id(1))
 		require.Contains(t, err.Error(), beakerfmt.HashID(id(1)))
-		if u, ok := s.(stores.Updater); ok {
+		if u, ok := stores.As[stores.Updater](s); ok {
 			err := u.Update(ctx, id(1), func(pyvalue.Value) (pyvalue.Value, error) {
 				t.Error("update of a corrupt record calls its function")
 				return dict(2), nil
@@ -235,36 +240,59 @@ func testCorrupt(t *testing.T, s stores.Store, corrupt func(*testing.T, stores.S
 }
 
 func testList(t *testing.T, s stores.Store) {
-	l, ok := s.(stores.Lister)
+	l, ok := stores.As[stores.Lister](s)
 	if !ok {
 		t.Skip("the store is no stores.Lister")
 	}
 	want := map[string]bool{}
 	require.Empty(t, listed(t, l))
 	for n := range 40 {
-		require.NoError(t, s.Put(t.Context(), id(n), dict(int64(n))))
-		want[id(n)] = true
+		require.NoError(t, s.Put(t.Context(), spread(n), dict(int64(n))))
+		want[spread(n)] = true
 	}
-	require.NoError(t, s.Delete(t.Context(), id(7)))
-	delete(want, id(7))
+	require.NoError(t, s.Delete(t.Context(), spread(7)))
+	delete(want, spread(7))
 	require.Equal(t, want, listed(t, l))
 
-	for range l.List(t.Context()) {
+	for range l.List(t.Context(), "") {
 		break // the caller may stop
 	}
+	testListFrom(t, l, want)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, err := range l.List(ctx) {
+	for _, err := range l.List(ctx, "") {
 		require.ErrorIs(t, err, context.Canceled)
 	}
+}
+
+// testListFrom lists in pieces: nothing is left out, wherever it was broken off.
+func testListFrom(t *testing.T, l stores.Lister, want map[string]bool) {
+	const piece = 9
+	seen, from := map[string]bool{}, ""
+	for range len(want) { // each piece has something new
+		n := 0
+		for info, err := range l.List(t.Context(), from) {
+			require.NoError(t, err)
+			seen[info.ID] = true
+			n++
+			if info.Cursor != from && n >= piece {
+				from = info.Cursor
+				break
+			}
+		}
+		if n < piece {
+			break
+		}
+	}
+	require.Equal(t, want, seen)
 }
 
 func listed(t *testing.T, l stores.Lister) map[string]bool {
 	t.Helper()
 	ids := map[string]bool{}
-	for info, err := range l.List(t.Context()) {
+	for info, err := range l.List(t.Context(), "") {
 		require.NoError(t, err)
-		require.Positive(t, info.Size)
+		require.GreaterOrEqual(t, info.Size, int64(0))
 		require.False(t, ids[info.ID], "a record is listed twice")
 		ids[info.ID] = true
 	}
@@ -272,9 +300,35 @@ func listed(t *testing.T, l stores.Lister) map[string]bool {
 }
 
 func testPing(t *testing.T, s stores.Store) {
-	p, ok := s.(stores.Pinger)
+	p, ok := stores.As[stores.Pinger](s)
 	if !ok {
 		t.Skip("the store is no stores.Pinger")
 	}
 	require.NoError(t, p.Ping(t.Context()))
+}
+
+func testInsert(t *testing.T, s stores.Store) {
+	in, ok := stores.As[stores.Inserter](s)
+	if !ok {
+		t.Skip("the store is no stores.Inserter")
+	}
+	ctx := t.Context()
+	require.Empty(t, in.Insert(ctx, nil))
+	require.NoError(t, s.Put(ctx, id(2), dict(100)))
+	errs := in.Insert(ctx, []stores.Record{
+		{ID: id(1), Value: dict(1)}, {ID: id(2), Value: dict(2)}, {ID: "a/b", Value: dict(3)},
+		{ID: id(4), Value: nil}, {ID: id(5), Value: pyvalue.Str("gAJ9cQEu")},
+	})
+	require.Len(t, errs, 5)
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], stores.ErrExist)
+	require.NotContains(t, errs[1].Error(), id(2))
+	require.ErrorIs(t, errs[2], stores.ErrInvalidID)
+	require.Error(t, errs[3])
+	require.NoError(t, errs[4])
+	requireSame(t, dict(1), get(t, ctx, s, id(1)))
+	requireSame(t, dict(100), get(t, ctx, s, id(2)))
+	_, err := s.Get(ctx, id(4))
+	require.ErrorIs(t, err, stores.ErrNotExist)
+	requireSame(t, pyvalue.Str("gAJ9cQEu"), get(t, ctx, s, id(5)))
 }

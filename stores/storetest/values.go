@@ -139,7 +139,7 @@ func testIsolation(t *testing.T, s stores.Store) {
 	got.Clear()
 	requireSame(t, want, get(t, ctx, s, id(1)))
 
-	u, ok := s.(stores.Updater)
+	u, ok := stores.As[stores.Updater](s)
 	if !ok {
 		return
 	}

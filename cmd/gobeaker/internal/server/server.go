@@ -126,7 +126,7 @@ func (s *Server) sessionPage(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
 	}
-	if p, ok := store.(stores.Pinger); ok {
+	if p, ok := stores.As[stores.Pinger](store); ok {
 		if err := p.Ping(ctx); err != nil {
 			return nil, fmt.Errorf("server: session store: %w", err)
 		}
