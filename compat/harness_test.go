@@ -50,8 +50,11 @@ func (s *site) open(change ...func(*compat.Options)) {
 		f(&o)
 	}
 	var store stores.Store = s.store
-	if o.Type == "cookie" {
+	switch {
+	case o.Type == "cookie":
 		store = nil
+	case lockless:
+		store = swapStore{s.store}
 	}
 	m, err := compat.New(o, store, compat.Environment{
 		Now:    func() time.Time { return s.now },
@@ -144,6 +147,23 @@ func (s *site) login() {
 	s.now = s.now.Add(10 * time.Second)
 	s.store.reset()
 }
+
+// lockless has the sites of a test stand on a swapStore.
+var lockless bool
+
+// swapStore is a store that works by compare-and-set and has no locks. It always
+// loses the race once.
+type swapStore struct{ *watchedStore }
+
+func (s swapStore) Update(ctx context.Context, id string, f func(pyvalue.Value) (pyvalue.Value, error)) error {
+	if old, err := s.Store.Get(ctx, id); err == nil {
+		_, _ = f(old)
+	}
+	return s.watchedStore.Update(ctx, id, f)
+}
+
+// Lock hides that of the store inside.
+func (s swapStore) Lock() {}
 
 // watchedStore counts what reaches the store, and can be made to fail.
 type watchedStore struct {

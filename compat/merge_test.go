@@ -11,6 +11,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/memstore"
 )
 
 // Two requests at once: what the second writes while the first works.
@@ -578,5 +579,22 @@ func TestSaveAfterMove(t *testing.T) {
 				require.True(t, ok, key)
 			}
 		}
+	}
+}
+
+// TestStoreByCompareAndSet: what holds with locks holds without.
+func TestStoreByCompareAndSet(t *testing.T) {
+	lockless = true
+	defer func() { lockless = false }()
+	_, locks := stores.As[stores.Locker](swapStore{&watchedStore{Store: memstore.New()}})
+	require.False(t, locks)
+	for name, test := range map[string]func(*testing.T){
+		"life": TestLifeOfASession, "concurrent": TestConcurrentRequests, "ended": TestEndedByAnotherRequest,
+		"end": TestEndOfASession, "lost": TestLostRecordIsWrittenAgain, "regenerate": TestRegenerateKeepsUnsavedChanges,
+		"regenerate without access time": TestRegenerateWithoutAccessTime, "move": TestMoveWritesAccessTime,
+		"save after move": TestSaveAfterMove, "timeout": TestTimeoutIsLookedAtAgain,
+		"encrypted": TestEncryptedMeanwhile, "forms": TestForms, "corrupt": TestCorruptRecord,
+	} {
+		t.Run(name, test)
 	}
 }

@@ -3,6 +3,7 @@ package compat
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
@@ -93,10 +94,17 @@ func (h *inStore) writeAll(ctx context.Context, s *Session, moved bool) error {
 
 // move writes the session under its new id: with our changes if it was saved,
 // else as the record is now. Either way the session goes on from the two
-// together, or a later save would take what others wrote for removed. The lock of
-// the old record is held until that has gone, so that nobody else's save falls
-// in between.
-func (h *inStore) move(ctx context.Context, s *Session) (err error) {
+// together, or a later save would take what others wrote for removed. Nobody else's
+// save falls between the look at the old record and its end: its lock is held, or,
+// in a store without locks, it only ends if it is as it was looked at.
+func (h *inStore) move(ctx context.Context, s *Session) error {
+	if h.m.locker == nil && h.updater != nil {
+		return h.moveByUpdate(ctx, s)
+	}
+	return h.moveUnderLock(ctx, s)
+}
+
+func (h *inStore) moveUnderLock(ctx context.Context, s *Session) (err error) {
 	if h.m.locker != nil {
 		held, unlock, lockErr := h.m.locker.Lock(ctx, s.stored)
 		if lockErr != nil {
@@ -109,14 +117,8 @@ func (h *inStore) move(ctx context.Context, s *Session) (err error) {
 	old, err := h.store.Get(ctx, s.stored)
 	switch {
 	case err == nil, errors.Is(err, stores.ErrNotExist):
-		if ours, err = s.mergeInto(old); err != nil {
+		if ours, written, err = s.moving(old); err != nil {
 			return err
-		}
-		written = ours
-		if !s.m.opts.Auto && !s.dirty {
-			if written, err = s.unchanged(old); err != nil {
-				return err
-			}
 		}
 	case !isReplaceable(err):
 		return err
@@ -126,6 +128,55 @@ func (h *inStore) move(ctx context.Context, s *Session) (err error) {
 	}
 	s.values = ours
 	return h.removeObsolete(ctx, s)
+}
+
+func (h *inStore) moveByUpdate(ctx context.Context, s *Session) error {
+	var (
+		ours, written *pyvalue.Dict
+		form          beakerfmt.Form
+		wrote         pyvalue.Value
+	)
+	err := h.updater.Update(ctx, s.stored, func(old pyvalue.Value) (pyvalue.Value, error) {
+		var err error
+		if ours, written, err = s.moving(old); err != nil {
+			return nil, err
+		}
+		form = s.form(s.base.form)
+		if wrote, err = h.m.codec.EncodeValue(written, form); err != nil {
+			return nil, encodeError{err}
+		}
+		err = h.store.Put(ctx, s.id, wrote)
+		if err == nil && s.m.opts.DeleteRecords {
+			err = stores.ErrRemove
+		}
+		return nil, err
+	})
+	if isReplaceable(err) {
+		err = h.put(ctx, s, s.id, s.values)
+		if err != nil {
+			return err
+		}
+		return h.removeObsolete(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	s.obsolete = slices.DeleteFunc(s.obsolete, func(o obsoleteRec) bool { return o.id == s.stored })
+	s.values = ours
+	return s.written(s.id, written, form, wrote)
+}
+
+// moving returns the values with which a session goes on under its new id, and those
+// that are written under it.
+func (s *Session) moving(old pyvalue.Value) (ours, written *pyvalue.Dict, err error) {
+	if ours, err = s.mergeInto(old); err != nil {
+		return nil, nil, err
+	}
+	if s.m.opts.Auto || s.dirty {
+		return ours, ours, nil
+	}
+	written, err = s.unchanged(old)
+	return ours, written, err
 }
 
 // put writes values as the whole record of id.
@@ -235,24 +286,31 @@ func (h *inStore) removeObsolete(ctx context.Context, s *Session) error {
 
 // remove deletes a record; one that had timed out is looked at again first,
 // under its lock, because somebody may have used it since.
-func (h *inStore) remove(ctx context.Context, o obsoleteRec) (err error) {
+func (h *inStore) remove(ctx context.Context, o obsoleteRec) error {
 	if !o.ifExpired {
 		return h.store.Delete(ctx, o.id)
 	}
-	if h.m.locker != nil {
-		held, unlock, lockErr := h.m.locker.Lock(ctx, o.id)
-		if lockErr != nil {
-			return lockErr
+	if h.updater == nil {
+		r, err := h.fetch(ctx, o.id)
+		if errors.Is(err, stores.ErrCorrupt) {
+			return nil
 		}
-		defer func() { err = errors.Join(err, unlock()) }()
-		ctx = held
+		if err != nil || r.state != expired {
+			return err
+		}
+		return h.store.Delete(ctx, o.id)
 	}
-	r, err := h.fetch(ctx, o.id)
+	err := h.updater.Update(ctx, o.id, func(old pyvalue.Value) (pyvalue.Value, error) {
+		if old == nil {
+			return nil, nil
+		}
+		if e, err := h.m.Examine(old); err != nil || e.State != Expired {
+			return nil, nil
+		}
+		return nil, stores.ErrRemove
+	})
 	if errors.Is(err, stores.ErrCorrupt) {
 		return nil
 	}
-	if err != nil || r.state != expired {
-		return err
-	}
-	return h.store.Delete(ctx, o.id)
+	return err
 }

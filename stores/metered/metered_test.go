@@ -1,0 +1,125 @@
+package metered_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
+	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/filestore"
+	"github.com/gobeaker/gobeaker/stores/memstore"
+	"github.com/gobeaker/gobeaker/stores/metered"
+	"github.com/gobeaker/gobeaker/stores/storetest"
+)
+
+const id = "1e4c684fb206494191440c2cc28cbc22"
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, storetest.Harness{New: func(t *testing.T) stores.Store {
+		inner, err := filestore.New(filestore.Options{DataDir: t.TempDir()})
+		require.NoError(t, err)
+		return metered.New(inner, metered.Options{Record: func(metered.Event) {}})
+	}})
+}
+
+// meter is a store whose clock moves by a second each time it is looked at.
+func meter(inner stores.Store) (*metered.Store, func() metered.Event) {
+	var (
+		mu   sync.Mutex
+		now  time.Time
+		last metered.Event
+	)
+	s := metered.New(inner, metered.Options{
+		Record: func(e metered.Event) { last = e },
+		Now: func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			now = now.Add(time.Second)
+			return now
+		},
+	})
+	return s, func() metered.Event { return last }
+}
+
+func TestEvents(t *testing.T) {
+	ctx := t.Context()
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	s, last := meter(memstore.New())
+	for _, c := range []struct {
+		name string
+		do   func()
+		want metered.Event
+	}{
+		{"absent", func() { _, _ = s.Get(ctx, id) }, metered.Event{Op: metered.Get, Outcome: metered.NotFound}},
+		{"put", func() { _ = s.Put(ctx, id, pyvalue.Str("x")) }, metered.Event{Op: metered.Put, Outcome: metered.OK}},
+		{"there", func() { _, _ = s.Get(ctx, id) }, metered.Event{Op: metered.Get, Outcome: metered.OK}},
+		{"no id", func() { _ = s.Delete(ctx, "a/b") }, metered.Event{Op: metered.Delete, Outcome: metered.InvalidID}},
+		{"ended", func() { _ = s.Delete(canceled, id) }, metered.Event{Op: metered.Delete, Outcome: metered.Canceled}},
+		{"update", func() {
+			_ = s.Update(ctx, id, func(v pyvalue.Value) (pyvalue.Value, error) { return v, nil })
+		}, metered.Event{Op: metered.Update, Outcome: metered.OK, Calls: 1}},
+		{"update fails", func() {
+			_ = s.Update(ctx, id, func(pyvalue.Value) (pyvalue.Value, error) { return nil, errors.New("mine") })
+		}, metered.Event{Op: metered.Update, Outcome: metered.Failed, Calls: 1}},
+		{"list", func() {
+			for range s.List(ctx, "") {
+			}
+		}, metered.Event{Op: metered.List, Outcome: metered.OK, Records: 1}},
+		{"lock", func() { _, unlock, _ := s.Lock(ctx, id); _ = unlock() }, metered.Event{Op: metered.Lock, Outcome: metered.OK}},
+		{"ping", func() { _ = s.Ping(ctx) }, metered.Event{Op: metered.Ping, Outcome: metered.OK}},
+	} {
+		c.do()
+		c.want.Took = time.Second
+		require.Equal(t, c.want, last(), c.name)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	for want, err := range map[metered.Outcome]error{
+		metered.OK:          nil,
+		metered.Corrupt:     stores.ErrCorrupt,
+		metered.TooLarge:    fmt.Errorf("%w: %w", stores.ErrCorrupt, stores.ErrTooLarge),
+		metered.Exists:      stores.ErrExist,
+		metered.Unavailable: stores.ErrUnavailable,
+		metered.Access:      fmt.Errorf("%w: %w", stores.ErrUnavailable, stores.ErrAccess),
+		metered.Full:        fmt.Errorf("%w: %w", stores.ErrUnavailable, stores.ErrFull),
+		metered.Missing:     fmt.Errorf("%w: %w", stores.ErrUnavailable, stores.ErrMissing),
+		metered.Timeout:     fmt.Errorf("%w: %w", stores.ErrUnavailable, stores.ErrTimeout),
+		metered.Uncertain:   fmt.Errorf("%w: %w: %w", stores.ErrUnavailable, stores.ErrUncertain, stores.ErrTimeout),
+		metered.Canceled:    context.DeadlineExceeded,
+		metered.Failed:      errors.New("anything"),
+	} {
+		require.Equal(t, want, metered.OutcomeOf(err))
+	}
+}
+
+// bare has no capability.
+type bare struct{ stores.Store }
+
+// TestCapabilities: a store around another is no more than that one.
+func TestCapabilities(t *testing.T) {
+	s, last := meter(bare{memstore.New()})
+	_, ok := stores.As[stores.Updater](s)
+	require.False(t, ok)
+	require.ErrorIs(t, s.Update(t.Context(), id, nil), errors.ErrUnsupported)
+	require.Equal(t, metered.Failed, last().Outcome)
+	for _, err := range s.List(t.Context(), "") {
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+	}
+	for _, err := range s.Insert(t.Context(), make([]stores.Record, 2)) {
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+	}
+
+	twice, _ := meter(func() stores.Store { s, _ := meter(memstore.New()); return s }())
+	_, ok = stores.As[stores.Updater](twice)
+	require.True(t, ok)
+	_, ok = stores.As[stores.Inserter](twice)
+	require.False(t, ok, "what the innermost is not, no wrapper is")
+}
