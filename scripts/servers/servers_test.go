@@ -15,6 +15,7 @@ func TestServers(t *testing.T) {
 		"redis":     func(t testing.TB) *servers.Server { return servers.Redis(t) },
 		"postgres":  servers.Postgres,
 		"mariadb":   servers.MariaDB,
+		"mongo":     servers.Mongo,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
