@@ -1,9 +1,10 @@
 """Which Python environments there are, with which releases: the data of setup-peers.
 
 Every distribution is pinned, those that others need as well, so that an
-environment is the same wherever it is made. Three groups:
+environment is the same wherever it is made. Four groups:
 
   test        plain Beakers, what the live tests compare with
+  stores      Beakers with the client libraries of its back ends, old and new ones
   frameworks  applications' frameworks with their own session wrappers
   fixtures    every Beaker on every Python that runs it, each with one crypto
               library or with none (scripts/make-fixtures)
@@ -52,6 +53,47 @@ PYCRYPTO = [((2, 7), ["pycrypto==2.6.1"])]
 PYCRYPTOPP = [((2, 7), ["pycryptopp==0.7.1.869544967005693312591928092448767568728501330214"])]
 # Not to be had by pip: Debian's python3-nss. {distribution: module}
 NSS = {"python-nss": "nss"}
+
+# The clients of Beaker's back ends. python-memcached chooses another server from 1.60
+# on, and marks text from 1.59 on.
+PYTHON_MEMCACHED = {
+    "1.53": ["python-memcached==1.53"],
+    "1.58": ["python-memcached==1.58", "six==1.17.0"],
+    "1.59": ["python-memcached==1.59", "six==1.17.0"],
+    "1.60": ["python-memcached==1.60", "six==1.17.0"],
+    "1.62": ["python-memcached==1.62"],
+}
+REDIS = {v: ["redis==" + v] for v in ("3.5.3", "4.6.0", "5.2.1", "6.1.1", "8.1.0")}
+ASYNC_TIMEOUT = [((3, 8), ["async-timeout==5.0.1"])]  # redis-py imports it where asyncio has no timeout
+# Beaker up to 1.11 binds its queries to an engine, which SQLAlchemy 2.0 cannot.
+SQLALCHEMY = {
+    "1.3.24": ["SQLAlchemy==1.3.24"],
+    "1.4.54": ["SQLAlchemy==1.4.54"],
+    "2.0.58": ["SQLAlchemy==2.0.58", "typing-extensions==4.16.0"],
+    "2.1.9": ["SQLAlchemy==2.1.9", "typing-extensions==4.16.0"],
+}
+# What SQLAlchemy 1.4 needs on Python 2.7.
+IMPORTLIB_27 = [((2, 7), ["importlib-metadata==2.1.3", "zipp==1.2.0", "contextlib2==0.6.0.post1",
+                          "pathlib2==2.3.7.post1", "configparser==4.0.2", "scandir==1.10.0", "typing==3.10.0.0",
+                          "six==1.17.0"])]
+# Drivers of databases; and MongoDB's, which has nothing that differs from Beaker to Beaker.
+DRIVERS = [
+    ((3, 10), ["psycopg2-binary==2.9.13", "PyMySQL==1.2.4", "pymongo==4.10.1", "dnspython==2.6.1"]),
+    ((3, 8), ["psycopg2-binary==2.9.10", "PyMySQL==1.1.2", "pymongo==4.10.1", "dnspython==2.6.1"]),
+    ((2, 7), ["psycopg2-binary==2.8.6", "PyMySQL==0.10.1", "pymongo==3.12.3"]),
+]
+# Built for Python up to 3.12. Where it is, Beaker up to 1.13 takes it before python-memcached.
+PYLIBMC = [((3, 8), ["pylibmc==1.6.3"]), ((2, 7), ["pylibmc==1.6.1"])]
+PYLIBMC_UP_TO = (3, 12)
+# The machine's own: Debian's python3-pylibmc and python3-gdbm.
+OWN_STORES = {"pylibmc": "pylibmc", "gdbm": "_gdbm"}
+
+# [(Beaker, python-memcached, redis, SQLAlchemy)]
+STORES_27 = [("1.6.5", "1.53", "", "1.3.24"), ("1.9.1", "1.58", "3.5.3", "1.3.24"),
+             ("1.11.0", "1.59", "3.5.3", "1.3.24"), ("1.13.0", "1.59", "3.5.3", "1.4.54")]
+STORES_OLDEST = [("1.11.0", "1.58", "4.6.0", "1.3.24"), ("1.13.0", "1.59", "6.1.1", "1.4.54")]
+STORES_NEWEST = [("1.11.0", "1.59", "5.2.1", "1.4.54"), ("1.12.1", "1.60", "5.2.1", "1.4.54"),
+                 ("1.13.0", "1.62", "8.1.0", "2.0.58"), (CURRENT_BEAKER, "1.62", "8.1.0", "2.1.9")]  # Python 3.10
 
 # {library: (pins, the module that Beaker imports)}
 CRYPTO = {
@@ -110,15 +152,16 @@ def pins_for(table, python):
 
 class Matrix(object):
     """All environments, of the Pythons that are there: {(major, minor): Python}.
-    nss is the machine's own Python, which may have the module nss, or None."""
+    own is the machine's own Python, which may have modules that pip cannot make, or None."""
 
-    def __init__(self, pythons, nss):
-        self.pythons, self.nss = pythons, nss
+    def __init__(self, pythons, own):
+        self.pythons, self.own = pythons, own
         self.libraries, self.environments = {}, []
         threes = sorted(kind for kind in pythons if kind >= OLDEST_3)
         self.newest, self.oldest = (pythons[threes[-1]], pythons[threes[0]]) if threes else (None, None)
         self.old = pythons.get((2, 7))
         self.tests()
+        self.stores()
         self.frameworks()
         self.fixtures()
 
@@ -149,9 +192,35 @@ class Matrix(object):
             self.add("test", self.old, "beaker1.5.4", "1.5.4", ["pycrypto"])
             for beaker in ("1.6.4", "1.6.5", "1.8.1", "1.9.1", "1.11.0"):
                 self.add("test", self.old, "beaker" + beaker, beaker, both)
-        if self.nss:
+        if self.own:
             for beaker in ("1.11.0", "1.13.0"):
-                self.add("test", self.nss, "nss-beaker" + beaker, beaker, [], borrows=NSS)
+                self.add("test", self.own, "nss-beaker" + beaker, beaker, [], borrows=NSS)
+
+    def stores(self):
+        new = self.newest and self.newest.kind >= (3, 10)
+        for python, rows in ((self.newest if new else None, STORES_NEWEST), (self.old, STORES_27),
+                             (None if new and self.oldest is self.newest else self.oldest, STORES_OLDEST)):
+            for row in rows if python else []:
+                self.clients(python, *row)
+        for python, beakers in ((self.old, ("1.6.5", "1.11.0")), (self.oldest, ("1.11.0", "1.13.0"))):
+            for beaker in beakers if python and python.kind <= PYLIBMC_UP_TO else []:
+                more = [("base", pins_for(BASE, python)), ("pylibmc", pins_for(PYLIBMC, python))]
+                self.add("stores", python, "pylibmc-beaker" + beaker, beaker, ["pycryptodome"], more, ["pylibmc"])
+        if self.own:
+            for beaker in ("1.11.0", "1.13.0"):
+                self.add("stores", self.own, "own-pylibmc-beaker" + beaker, beaker, ["pycryptodome"],
+                         imports=["pylibmc", "dbm.gnu"], borrows=OWN_STORES)
+
+    def clients(self, python, beaker, memcached, redis, sqlalchemy):
+        """Adds the environment of a Beaker with the clients of all back ends that it has."""
+        more = [("base", pins_for(BASE, python)), ("python-memcached-" + memcached, PYTHON_MEMCACHED[memcached]),
+                ("SQLAlchemy-" + sqlalchemy, SQLALCHEMY[sqlalchemy] + pins_for(IMPORTLIB_27, python)),
+                ("drivers", pins_for(DRIVERS, python))]
+        imports = ["memcache", "sqlalchemy", "psycopg2", "pymysql", "pymongo"]
+        if redis:
+            more.append(("redis-" + redis, REDIS[redis] + pins_for(ASYNC_TIMEOUT, python)))
+            imports.append("redis")
+        self.add("stores", python, "stores-beaker" + beaker, beaker, ["pycryptodome"], more, imports)
 
     def frameworks(self):
         def add(python, name, beaker, pins, imports):
@@ -181,10 +250,10 @@ class Matrix(object):
                 if kind == (2, 7) and number(beaker) < (1, 7):
                     add(python, beaker, "pycrypto")
                     add(python, beaker, "pycryptopp")
-        if self.nss:
-            for beaker in beakers_of(self.nss.kind):
+        if self.own:
+            for beaker in beakers_of(self.own.kind):
                 if (1, 10) <= number(beaker) < (1, 14):  # 1.9 fails with nss, 1.14 knows it no more
-                    add(self.nss, beaker, "", NSS)
+                    add(self.own, beaker, "", NSS)
 
 
 def number(beaker):

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // Venv is a Python with a Beaker, made by scripts/setup-peers.
 type Venv struct {
 	Name        string            `json:"name"`        // "py3.13-beaker1.14.1"
-	Group       string            `json:"group"`       // "test", "frameworks" or "fixtures"
+	Group       string            `json:"group"`       // "test", "stores", "frameworks" or "fixtures"
 	Python      string            `json:"python"`      // "3.13.0"
 	Beaker      string            `json:"beaker"`      // "1.14.1"
 	PasteDeploy string            `json:"pastedeploy"` // "3.1.0", or "" if it has none
@@ -26,15 +27,34 @@ type Venv struct {
 // Python2 reports whether it is a Python 2.
 func (v Venv) Python2() bool { return strings.HasPrefix(v.Python, "2.") }
 
-// Peer is the venv's Beaker by the name that compat.ParsePeer reads, such as
-// "beaker-1.11/python2".
+// Peer is the venv's Beaker, with its client of memcached, by the name that
+// compat.ParsePeer reads, such as "beaker-1.11/python2".
 func (v Venv) Peer() string {
 	parts := strings.SplitN(v.Beaker, ".", 3)
 	name := "beaker-" + strings.Join(parts[:min(2, len(parts))], ".")
 	if v.Python2() {
-		return name + "/python2"
+		name += "/python2"
+	} else {
+		name += "/python3"
 	}
-	return name + "/python3"
+	if client := v.memcached(); client != "" {
+		name += "/" + client
+	}
+	return name
+}
+
+// memcached is the client library that Beaker takes, "" if there is none.
+func (v Venv) memcached() string {
+	old := regexp.MustCompile(`^1\.[0-5]?\d(\.|$)`)
+	switch version := v.Packages["python-memcached"]; {
+	case v.Packages["pylibmc"] != "":
+		return "pylibmc"
+	case version == "":
+		return ""
+	case old.MatchString(version):
+		return "python-memcached-1.59"
+	}
+	return "python-memcached"
 }
 
 // index is peers.json of scripts/setup-peers.
@@ -67,6 +87,13 @@ func Beakers(t testing.TB) []Venv {
 func AllBeakers(t testing.TB) []Venv {
 	t.Helper()
 	return choose(t, "a Beaker", func(v Venv) bool { return v.Group == "test" })
+}
+
+// Stores returns the environments with the client libraries of Beaker's back ends, as
+// Beakers does.
+func Stores(t testing.TB) []Venv {
+	t.Helper()
+	return choose(t, "the clients of back ends", func(v Venv) bool { return v.Group == "stores" })
 }
 
 // WithPackage returns the environments, of Beakers and of frameworks, that have
