@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/stores"
@@ -37,6 +38,18 @@ func Wrap(store, op, id string, err error) error {
 		return fmt.Errorf("%s: %s: %w", store, op, classify(err))
 	}
 	return fmt.Errorf("%s: %s %s: %w", store, op, beakerfmt.HashID(id), classify(err))
+}
+
+// Ended is ctx.Err(), or what it is about to be: a connection's deadline is that of the
+// context and may be noticed first.
+func Ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // Permanent marks an error that is due to what is written, not to the store: it is

@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,4 +49,18 @@ func TestWrap(t *testing.T) {
 		})
 	}
 	require.NoError(t, Wrap("somestore", "get", id, nil))
+}
+
+// pastDeadline is a context whose deadline has passed, and that has not noticed it yet.
+type pastDeadline struct{ context.Context }
+
+func (pastDeadline) Deadline() (time.Time, bool) { return time.Unix(1, 0), true }
+
+func TestEnded(t *testing.T) {
+	require.NoError(t, Ended(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	require.NoError(t, Ended(ctx))
+	cancel()
+	require.Equal(t, context.Canceled, Ended(ctx))
+	require.Equal(t, context.DeadlineExceeded, Ended(pastDeadline{t.Context()}))
 }
