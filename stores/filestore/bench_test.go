@@ -124,7 +124,7 @@ type barePaths struct{ lock, data, temp string }
 
 func newBarePaths(s *Store) barePaths {
 	data := s.recordPath(testID)
-	return barePaths{s.lockPath(testID), data, data + tempSuffix}
+	return barePaths{s.locks.Path(testID), data, data + tempSuffix}
 }
 
 func bareGet(p barePaths, buf []byte) error {

@@ -9,7 +9,8 @@
 // It is written whole to <id>.cache.temp, the name that Beaker uses since
 // 1.9.1, and then renamed, so that after an error, a full disk or a crash the
 // old record is whole. Directories and lock files that somebody removes are
-// made again. Lock files are never removed.
+// made again. Lock files are only removed by a [Sweep], beside records and other
+// litter of which nobody has any use.
 //
 // Where Beaker does otherwise:
 //

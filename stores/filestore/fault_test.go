@@ -3,7 +3,6 @@
 package filestore
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/internal/filelock"
+	"github.com/gobeaker/gobeaker/stores/internal/sysfile"
 )
 
 // TestFailedWrites: when a write fails the old record is whole, nothing is left
@@ -133,7 +134,7 @@ func TestDanglingLockDirectory(t *testing.T) {
 		s := open(t, Options{})
 		require.NoError(t, os.Symlink("nowhere", filepath.Join(s.dataDir(), dangling)))
 		err := s.Put(t.Context(), testID, pyvalue.Str("x"))
-		require.ErrorIs(t, err, errVanishing)
+		require.ErrorIs(t, err, sysfile.ErrVanishing)
 		require.ErrorContains(t, err, filepath.Join(s.dataDir(), dangling)+": ")
 		requireDiscreet(t, s, err)
 	}
@@ -180,14 +181,12 @@ func TestVanishingDirectories(t *testing.T) {
 
 // foreignLock locks the lock file as another process would. It returns how to
 // give the lock back.
-func foreignLock(t *testing.T, s *Store, kind lockKind) (unlock func()) {
+func foreignLock(t *testing.T, s *Store, kind filelock.Kind) (unlock func()) {
 	t.Helper()
-	path := s.lockPath(testID)
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
-	fd, err := openFile(path, kind.flags|syscall.O_CREAT, 0o777)
+	others := filelock.New(s.lockDir, s.recordExists)
+	g, err := others.Acquire(t.Context(), testID, kind, filelock.MakeLock)
 	require.NoError(t, err)
-	require.NoError(t, flock(fd, kind.how|syscall.LOCK_NB))
-	unlock = sync.OnceFunc(func() { closeFile(fd) })
+	unlock = sync.OnceFunc(func() { assert.NoError(t, g.Release()) })
 	t.Cleanup(unlock)
 	return unlock
 }
@@ -195,7 +194,7 @@ func foreignLock(t *testing.T, s *Store, kind lockKind) (unlock func()) {
 // watchWaits makes a channel on which s tells that it found a lock taken.
 func watchWaits(s *Store) <-chan struct{} {
 	waits := make(chan struct{}, 100)
-	s.waiting = func() { waits <- struct{}{} }
+	s.locks.Waiting = func() { waits <- struct{}{} }
 	return waits
 }
 
@@ -203,7 +202,7 @@ func TestForeignLocks(t *testing.T) {
 	s := open(t, Options{})
 	require.NoError(t, s.Put(t.Context(), testID, pyvalue.NewDict()))
 	waits := watchWaits(s)
-	unlock := foreignLock(t, s, shared)
+	unlock := foreignLock(t, s, filelock.Shared)
 	_, err := s.Get(t.Context(), testID)
 	require.NoError(t, err, "readers do not exclude each other")
 	done := make(chan error)
@@ -212,7 +211,7 @@ func TestForeignLocks(t *testing.T) {
 	unlock()
 	require.NoError(t, <-done)
 
-	unlock = foreignLock(t, s, exclusive)
+	unlock = foreignLock(t, s, filelock.Exclusive)
 	go func() { _, err := s.Get(t.Context(), testID); done <- err }()
 	<-waits
 	unlock()
@@ -224,7 +223,7 @@ func TestForeignLocks(t *testing.T) {
 func TestSweptLockFile(t *testing.T) {
 	s := open(t, Options{})
 	waits := watchWaits(s)
-	unlock := foreignLock(t, s, exclusive)
+	unlock := foreignLock(t, s, filelock.Exclusive)
 	done := make(chan error)
 	var updated atomic.Bool
 	go func() {
@@ -234,74 +233,13 @@ func TestSweptLockFile(t *testing.T) {
 		})
 	}()
 	<-waits
-	require.NoError(t, os.Remove(s.lockPath(testID)))
-	unlockNew := foreignLock(t, s, exclusive)
+	require.NoError(t, os.Remove(s.locks.Path(testID)))
+	unlockNew := foreignLock(t, s, filelock.Exclusive)
 	unlock()
 	<-waits
 	require.False(t, updated.Load())
 	require.NoError(t, os.RemoveAll(s.lockDir))
 	unlockNew()
 	require.NoError(t, <-done)
-	require.FileExists(t, s.lockPath(testID))
-}
-
-// TestAbandonedWaits: those whose context ends while another process has the
-// lock leave at most one thread behind, and it holds up nobody.
-func TestAbandonedWaits(t *testing.T) {
-	s := open(t, Options{})
-	waits := watchWaits(s)
-	unlock := foreignLock(t, s, exclusive)
-	done := make(chan error)
-	for range 20 {
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { done <- s.Put(ctx, testID, pyvalue.NewDict()) }()
-		select { // the first one waits in the kernel, most others behind it
-		case <-waits:
-		default:
-		}
-		cancel()
-		require.ErrorIs(t, <-done, context.Canceled)
-		require.LessOrEqual(t, len(s.blocked), 1)
-	}
-	go func() { done <- s.Update(t.Context(), testID, increment("n")) }()
-	unlock()
-	require.NoError(t, <-done)
-	require.Equal(t, map[string]int64{"n": 1}, counters(t, s, testID))
-	require.Empty(t, s.blocked)
-}
-
-func TestAbandonedInKernel(t *testing.T) {
-	s := open(t, Options{})
-	unlock := foreignLock(t, s, exclusive)
-	fd, err := openFile(s.lockPath(testID), syscall.O_WRONLY, 0)
-	require.NoError(t, err)
-	require.NoError(t, s.locks.Acquire(t.Context(), testID))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	s.blocked <- struct{}{}
-	err = s.flockBlocked(ctx, testID, fd, syscall.LOCK_EX)
-	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorAs(t, err, new(abandonedError))
-	unlock()
-	require.NoError(t, s.Update(t.Context(), testID, increment("n")), "the lock is given back once it is granted")
-}
-
-// TestManyBlocked: beyond maxBlocked threads, waiters poll.
-func TestManyBlocked(t *testing.T) {
-	s := open(t, Options{})
-	waits := watchWaits(s)
-	for range maxBlocked {
-		s.blocked <- struct{}{}
-	}
-	unlock := foreignLock(t, s, exclusive)
-	done := make(chan error)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { done <- s.Put(ctx, testID, pyvalue.NewDict()) }()
-	<-waits
-	cancel()
-	require.ErrorIs(t, <-done, context.Canceled)
-	go func() { done <- s.Put(t.Context(), testID, pyvalue.NewDict()) }()
-	<-waits
-	unlock()
-	require.NoError(t, <-done)
+	require.FileExists(t, s.locks.Path(testID))
 }

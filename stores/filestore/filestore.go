@@ -6,14 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"syscall"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
 	"github.com/gobeaker/gobeaker/stores/internal/fault"
-	"github.com/gobeaker/gobeaker/stores/internal/idlock"
+	"github.com/gobeaker/gobeaker/stores/internal/filelock"
+	"github.com/gobeaker/gobeaker/stores/internal/sysfile"
 )
 
 // Store is a file store. It implements [stores.Store], [stores.Updater],
@@ -22,11 +22,9 @@ import (
 // directories.
 type Store struct {
 	settings
-	ids     beakerfmt.IDRule
-	fsync   bool
-	locks   idlock.Locks
-	blocked chan struct{} // one element for each goroutine in a blocking flock
-	waiting func()        // for tests: called when a lock is found taken by another process
+	ids   beakerfmt.IDRule
+	fsync bool
+	locks *filelock.Locks
 }
 
 var _ interface {
@@ -44,7 +42,9 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{settings: c, ids: o.IDs, fsync: o.Fsync, blocked: make(chan struct{}, maxBlocked)}, nil
+	s := &Store{settings: c, ids: o.IDs, fsync: o.Fsync}
+	s.locks = filelock.New(c.lockDir, s.recordExists)
+	return s, nil
 }
 
 // Get implements [stores.Store]. It waits for writers of the same id.
@@ -70,12 +70,12 @@ func (s *Store) Get(ctx context.Context, id string) (pyvalue.Value, error) {
 
 // getBytes reads the record of id into buf. The lock is held for no longer.
 func (s *Store) getBytes(ctx context.Context, id string, buf *buffer) error {
-	g, err := s.acquire(ctx, id, shared, sparse)
+	g, err := s.locks.Acquire(ctx, id, filelock.Shared, filelock.Sparse)
 	if err != nil {
 		return err
 	}
-	err = under(s.fileDir, s.readRecord(s.recordPath(id), buf))
-	return errors.Join(err, g.release())
+	err = sysfile.In(s.fileDir, s.readRecord(s.recordPath(id), buf))
+	return errors.Join(err, g.Release())
 }
 
 // Put implements [stores.Store]. The other keys of the container are kept; a
@@ -129,12 +129,12 @@ func (s *Store) change(ctx context.Context, op, id string, edit func(c *pyvalue.
 	if err := s.check(ctx, id); err != nil {
 		return err
 	}
-	g, err := s.acquire(ctx, id, exclusive, makeLock)
+	g, err := s.locks.Acquire(ctx, id, filelock.Exclusive, filelock.MakeLock)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if e := g.release(); err == nil {
+		if e := g.Release(); err == nil {
 			err = e
 		}
 	}()
@@ -145,7 +145,7 @@ func (s *Store) change(ctx context.Context, op, id string, edit func(c *pyvalue.
 	v, err := edit(c, err)
 	switch {
 	case errors.Is(err, stores.ErrRemove):
-		return under(s.fileDir, s.removeRecord(path))
+		return sysfile.In(s.fileDir, s.removeRecord(path))
 	case v == nil || err != nil:
 		return err
 	}
@@ -153,7 +153,7 @@ func (s *Store) change(ctx context.Context, op, id string, edit func(c *pyvalue.
 	if buf.b, err = beakerfmt.AppendContainer(buf.b[:0], c, s.protocol); err != nil {
 		return fault.Permanent(err)
 	}
-	return under(s.fileDir, s.writeRecord(path, buf.b))
+	return sysfile.In(s.fileDir, s.writeRecord(path, buf.b))
 }
 
 // readContainer reads and decodes a record. It never returns a nil Dict; of a
@@ -169,7 +169,7 @@ func (s *Store) readContainer(path string, buf *buffer) (*pyvalue.Dict, error) {
 	if errors.Is(err, stores.ErrNotExist) {
 		err = nil
 	}
-	return pyvalue.NewDict(), under(s.fileDir, err)
+	return pyvalue.NewDict(), sysfile.In(s.fileDir, err)
 }
 
 // Delete implements [stores.Store]: it removes the record, with all the keys of
@@ -178,15 +178,15 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := s.check(ctx, id); err != nil {
 		return failed("delete", id, err)
 	}
-	g, err := s.acquire(ctx, id, exclusive, sparse)
-	if errors.Is(err, errAbsent) {
+	g, err := s.locks.Acquire(ctx, id, filelock.Exclusive, filelock.Sparse)
+	if errors.Is(err, filelock.ErrAbsent) {
 		return nil
 	}
 	if err != nil {
 		return failed("delete", id, err)
 	}
-	err = under(s.fileDir, s.removeRecord(s.recordPath(id)))
-	if e := g.release(); err == nil {
+	err = sysfile.In(s.fileDir, s.removeRecord(s.recordPath(id)))
+	if e := g.Release(); err == nil {
 		err = e
 	}
 	return failed("delete", id, err)
@@ -199,15 +199,8 @@ func (s *Store) Lock(ctx context.Context, id string) (held context.Context, unlo
 	if err := s.check(ctx, id); err != nil {
 		return nil, nil, failed("lock", id, err)
 	}
-	if unlock := s.locks.Again(ctx, id); unlock != nil {
-		return ctx, unlock, nil
-	}
-	g, err := s.acquire(ctx, id, exclusive, makeLock)
-	if err != nil {
-		return nil, nil, failed("lock", id, err)
-	}
-	held, unlock = s.locks.Carry(ctx, id, g.release)
-	return held, unlock, nil
+	held, unlock, err = s.locks.Lock(ctx, id)
+	return held, unlock, failed("lock", id, err)
 }
 
 // check refuses what must not get near a path.
@@ -218,49 +211,21 @@ func (s *Store) check(ctx context.Context, id string) error {
 	return ctx.Err()
 }
 
-// The directories are clean already, and the paths below them are short and
-// clean by construction: filepath.Join would only cost time.
-
+// recordPath is made without filepath.Join, which would only cost time: the
+// directory is clean already, and what is below it is so by construction.
 func (s *Store) recordPath(id string) string { return s.fileDir + "/" + beakerfmt.DataPath(id) }
 
-func (s *Store) lockPath(id string) string { return s.lockDir + "/" + beakerfmt.LockPath(id) }
-
-// dirError is an error of the system in one of the store's two directories. It
-// names that directory, which is configured and no secret, and never what is
-// below: the id is in that.
-type dirError struct {
-	dir string
-	err error
+func (s *Store) recordExists(id string) (bool, error) {
+	there, err := sysfile.Exists(s.recordPath(id))
+	return there, sysfile.In(s.fileDir, err)
 }
-
-// under says in which directory an error of the system came up. It leaves other
-// errors, and those of which that is known, as they are.
-func under(dir string, err error) error {
-	if err == nil || errors.Is(err, stores.ErrCorrupt) || errors.As(err, new(dirError)) {
-		return err
-	}
-	if errors.As(err, new(syscall.Errno)) || errors.Is(err, errVanishing) {
-		return dirError{dir, err}
-	}
-	return err
-}
-
-func (e dirError) Error() string {
-	text := "in " + e.dir + ": " + e.err.Error()
-	if errors.Is(e.err, fs.ErrPermission) {
-		text += "; run the service as the same user or group as the Python application, with a umask that lets both write (such as 0002)"
-	}
-	return text
-}
-
-func (e dirError) Unwrap() error { return e.err }
 
 // failed says what failed, and wraps the sentinel on which callers decide.
 func failed(op, id string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		err = fmt.Errorf("%w: %w", stores.ErrInvalidID, syscall.ENAMETOOLONG) // no room for ".cache.temp"
-	case errors.Is(err, errAbsent):
+	case errors.Is(err, filelock.ErrAbsent):
 		err = stores.ErrNotExist
 	}
 	return fault.Wrap("filestore", op, id, err)

@@ -387,7 +387,8 @@ func TestList(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(s.fileDir, name), nil, 0o666))
 	}
-	require.NoError(t, os.MkdirAll(s.fileDir+"/1/1e/1e00.cache", 0o777)) // is corrupt, and is told of
+	require.NoError(t, os.MkdirAll(s.fileDir+"/1/1e/1e00.cache", 0o777))    // is corrupt, and is told of
+	require.NoError(t, syscall.Mkfifo(s.fileDir+"/1/1e/1e03.cache", 0o666)) // who opens it waits for ever
 	require.NoError(t, os.Symlink("nowhere", s.fileDir+"/1/1e/1e01.cache"))
 	require.NoError(t, os.Symlink("1e02.cache", s.fileDir+"/1/1e/1e02.cache"))
 

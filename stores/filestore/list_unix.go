@@ -13,9 +13,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
-	"github.com/gobeaker/gobeaker/beakerfmt"
+	"golang.org/x/sys/unix"
+
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/internal/sysfile"
 )
 
 // recordSuffix ends the name of every record (container.py,
@@ -34,7 +37,7 @@ func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, er
 	return func(yield func(stores.Info, error) bool) {
 		w := walk{store: s, ctx: ctx, yield: yield, from: from}
 		if err := w.above("", 0); err != nil && !errors.Is(err, errStop) {
-			yield(stores.Info{}, failed("list", "", under(s.fileDir, err)))
+			yield(stores.Info{}, failed("list", "", sysfile.In(s.fileDir, err)))
 		}
 	}
 }
@@ -84,13 +87,14 @@ func (w *walk) records(rel string) error {
 		return unlessGone(err)
 	}
 	defer func() { _ = d.Close() }()
+	fd := int(d.Fd())
 	for {
-		entries, err := d.ReadDir(listBatch)
-		for _, e := range entries {
-			if err := w.ctx.Err(); err != nil {
-				return err
-			}
-			if err := w.record(path.Join(rel, e.Name()), e); err != nil {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		names, err := d.Readdirnames(listBatch)
+		for _, name := range names {
+			if err := w.record(fd, rel, name); err != nil {
 				return err
 			}
 		}
@@ -103,19 +107,32 @@ func (w *walk) records(rel string) error {
 	}
 }
 
-func (w *walk) record(rel string, e fs.DirEntry) error {
-	id, ok := strings.CutSuffix(e.Name(), recordSuffix)
-	if !ok || !w.store.ids.Valid(id) || beakerfmt.DataPath(id) != rel {
+// record visits a file of the open directory dir, of which the path is rel.
+func (w *walk) record(dir int, rel, name string) error {
+	id, ok := strings.CutSuffix(name, recordSuffix)
+	if !ok || !w.store.ids.Valid(id) || rel != id[:1]+"/"+id[:min(2, len(id))] { // beakerfmt.DataPath
 		return nil
 	}
-	info, err := os.Stat(filepath.Join(w.store.fileDir, rel))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	var st unix.Stat_t
+	switch err := fstatat(dir, name, &st); err {
+	case nil:
+		if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFREG && kind != unix.S_IFDIR {
+			return nil // who opens a FIFO waits for its writer
+		}
+		return w.tell(stores.Info{ID: id, Modified: time.Unix(st.Mtim.Unix()), Size: st.Size, Cursor: rel}, nil)
+	case unix.ENOENT:
 		return nil
-	case err != nil:
-		return w.tell(stores.Info{ID: id}, failed("list", id, under(w.store.fileDir, bare(err))))
+	default:
+		return w.tell(stores.Info{ID: id}, failed("list", id, sysfile.In(w.store.fileDir, err)))
 	}
-	return w.tell(stores.Info{ID: id, Modified: info.ModTime(), Size: info.Size(), Cursor: path.Dir(rel)}, nil)
+}
+
+func fstatat(dir int, name string, st *unix.Stat_t) error {
+	for {
+		if err := unix.Fstatat(dir, name, st, 0); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func (w *walk) tell(i stores.Info, err error) error {
@@ -128,7 +145,7 @@ func (w *walk) tell(i stores.Info, err error) error {
 // unlessGone returns nil for the errors of a directory that is not there, or is
 // none.
 func unlessGone(err error) error {
-	err = bare(err)
+	err = sysfile.Bare(err)
 	if err == syscall.ENOENT || err == syscall.ENOTDIR {
 		return nil
 	}
@@ -143,28 +160,9 @@ func (s *Store) Ping(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return failed("ping", "", err)
 		}
-		if err := probe(dir); err != nil {
-			return failed("ping", "", under(dir, err))
+		if err := sysfile.Probe(dir); err != nil {
+			return failed("ping", "", sysfile.In(dir, err))
 		}
 	}
 	return nil
-}
-
-func probe(dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".ping-*.temp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write([]byte{0})
-	if err == nil {
-		err = flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	}
-	err = errors.Join(err, f.Close())
-	if e := os.Remove(f.Name()); !errors.Is(e, fs.ErrNotExist) { // somebody may remove the directory
-		err = errors.Join(err, e)
-	}
-	return err
 }

@@ -1,20 +1,19 @@
 package filestore
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
+	"github.com/gobeaker/gobeaker/stores/internal/framing"
 )
 
 // DefaultMaxBytes is the [Options.MaxBytes] of who sets none.
-const DefaultMaxBytes = 16 << 20
+const DefaultMaxBytes = framing.DefaultMaxBytes
 
 // Protocol0 is the [Options.Protocol] that stands for pickle protocol 0, the
 // one of Python 2.
-const Protocol0 = -1
+const Protocol0 = framing.Protocol0
 
 // Options are the options of a file store. Beaker's names of the first three
 // are data_dir, file_dir and lock_dir.
@@ -48,47 +47,17 @@ type settings struct {
 }
 
 func (o Options) settle() (settings, error) {
-	fileDir, err := o.directory("file_dir", o.FileDir, "container_file")
+	fileDir, err := framing.Directory("file_dir", o.FileDir, o.DataDir, "container_file")
 	if err != nil {
-		return settings{}, err
+		return settings{}, fmt.Errorf("filestore: options: %w", err)
 	}
-	lockDir, err := o.directory("lock_dir", o.LockDir, "container_file_lock")
+	lockDir, err := framing.Directory("lock_dir", o.LockDir, o.DataDir, "container_file_lock")
 	if err != nil {
-		return settings{}, err
+		return settings{}, fmt.Errorf("filestore: options: %w", err)
 	}
-	c := settings{fileDir: fileDir, lockDir: lockDir, protocol: o.Protocol, maxBytes: o.MaxBytes, limits: o.Limits}
-	switch {
-	case o.Protocol == 0:
-		c.protocol = pickle.DefaultProtocol
-	case o.Protocol == Protocol0:
-		c.protocol = 0
-	case o.Protocol < 0 || o.Protocol > 5:
-		return settings{}, fmt.Errorf("filestore: options: no pickle protocol %d", o.Protocol)
-	}
-	switch {
-	case o.MaxBytes == 0:
-		c.maxBytes = DefaultMaxBytes
-	case o.MaxBytes < 0:
-		return settings{}, errors.New("filestore: options: the size limit is negative")
-	}
-	if c.limits.MaxBytes == 0 {
-		c.limits.MaxBytes = int(c.maxBytes)
-	}
-	return c, nil
-}
-
-// directory returns the absolute path of one of the store's two directories,
-// so that a later chdir does not move the store.
-func (o Options) directory(name, own, below string) (string, error) {
-	if own == "" {
-		if o.DataDir == "" {
-			return "", fmt.Errorf("filestore: options: data_dir or %s is required", name)
-		}
-		own = filepath.Join(o.DataDir, below)
-	}
-	path, err := filepath.Abs(own)
+	f, err := framing.Frame{Protocol: o.Protocol, MaxBytes: o.MaxBytes, Limits: o.Limits}.Settle(0)
 	if err != nil {
-		return "", fmt.Errorf("filestore: options: %s: %w", name, err)
+		return settings{}, fmt.Errorf("filestore: options: %w", err)
 	}
-	return path, nil
+	return settings{fileDir: fileDir, lockDir: lockDir, protocol: f.Protocol, maxBytes: f.MaxBytes, limits: f.Limits}, nil
 }

@@ -235,7 +235,7 @@ func testPythonWrites(t *testing.T, s *Store, python *peer) {
 	require.NoError(t, s.Put(t.Context(), testID, pyvalue.Str("old")))
 	waits := watchWaits(s)
 	record := hex.EncodeToString([]byte(strings.Replace(readFile(t, s, testData), "old", "new", 1)))
-	require.Equal(t, "locked", python.ask("lock", s.lockPath(testID), "ex"))
+	require.Equal(t, "locked", python.ask("lock", s.locks.Path(testID), "ex"))
 	require.Equal(t, "written", python.ask("write", s.recordPath(testID), record[:len(record)/4*2]))
 	type result struct {
 		v   pyvalue.Value
@@ -245,14 +245,14 @@ func testPythonWrites(t *testing.T, s *Store, python *peer) {
 	go func() { v, err := s.Get(t.Context(), testID); done <- result{v, err} }()
 	<-waits
 	require.Equal(t, "written", python.ask("write", s.recordPath(testID), record))
-	require.Equal(t, "unlocked", python.ask("unlock", s.lockPath(testID)))
+	require.Equal(t, "unlocked", python.ask("unlock", s.locks.Path(testID)))
 	require.Equal(t, result{pyvalue.Str("new"), nil}, <-done)
 }
 
 func testPythonReads(t *testing.T, s *Store, python *peer) {
 	require.NoError(t, s.Put(t.Context(), testID, pyvalue.NewDict()))
 	waits := watchWaits(s)
-	require.Equal(t, "locked", python.ask("lock", s.lockPath(testID), "sh"))
+	require.Equal(t, "locked", python.ask("lock", s.locks.Path(testID), "sh"))
 	_, err := s.Get(t.Context(), testID)
 	require.NoError(t, err)
 	done := make(chan error)
@@ -262,7 +262,7 @@ func testPythonReads(t *testing.T, s *Store, python *peer) {
 	go func() { done <- s.Put(ctx, testID, pyvalue.NewDict()) }()
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	require.Equal(t, "unlocked", python.ask("unlock", s.lockPath(testID)))
+	require.Equal(t, "unlocked", python.ask("unlock", s.locks.Path(testID)))
 	require.NoError(t, <-done)
 }
 
@@ -270,13 +270,13 @@ func testGoLocks(t *testing.T, s *Store, python *peer) {
 	held, unlock, err := s.Lock(t.Context(), testID)
 	require.NoError(t, err)
 	for range 2 {
-		require.Equal(t, "taken", python.ask("lock", s.lockPath(testID), "ex"))
-		require.Equal(t, "taken", python.ask("lock", s.lockPath(testID), "sh"))
+		require.Equal(t, "taken", python.ask("lock", s.locks.Path(testID), "ex"))
+		require.Equal(t, "taken", python.ask("lock", s.locks.Path(testID), "sh"))
 		require.NoError(t, s.Update(held, testID, increment("n")))
 	}
 	require.NoError(t, unlock())
-	require.Equal(t, "locked", python.ask("lock", s.lockPath(testID), "ex"))
-	require.Equal(t, "unlocked", python.ask("unlock", s.lockPath(testID)))
+	require.Equal(t, "locked", python.ask("lock", s.locks.Path(testID), "ex"))
+	require.Equal(t, "unlocked", python.ask("unlock", s.locks.Path(testID)))
 	require.NoError(t, s.Delete(t.Context(), testID))
 	_, err = s.Get(t.Context(), testID)
 	require.ErrorIs(t, err, stores.ErrNotExist)

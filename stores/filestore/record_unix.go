@@ -13,11 +13,16 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/internal/sysfile"
 )
 
 // tempSuffix is what Beaker appends to the name of the file that it writes
 // (util.py, safe_write). It is fixed: the exclusive lock guards it.
 const tempSuffix = ".temp"
+
+// maxAttempts bounds how often a write starts again because directories vanished under
+// it.
+const maxAttempts = 1024
 
 // Buffers start with room for a typical record; those that grew beyond
 // keepBuffer are not kept.
@@ -43,7 +48,7 @@ func (b *buffer) giveBack() {
 // readRecord reads a record into buf. The error is stores.ErrNotExist, wraps
 // stores.ErrCorrupt, or is an errno.
 func (s *Store) readRecord(path string, buf *buffer) error {
-	fd, err := openFile(path, syscall.O_RDONLY, 0)
+	fd, err := sysfile.Open(path, syscall.O_RDONLY, 0)
 	if err == syscall.ENOENT {
 		return stores.ErrNotExist
 	}
@@ -51,7 +56,7 @@ func (s *Store) readRecord(path string, buf *buffer) error {
 		return err
 	}
 	err = s.readAll(fd, buf)
-	return errors.Join(err, closeFile(fd))
+	return errors.Join(err, sysfile.Close(fd))
 }
 
 func (s *Store) readAll(fd int, buf *buffer) error {
@@ -62,7 +67,7 @@ func (s *Store) readAll(fd int, buf *buffer) error {
 				return err
 			}
 		}
-		n, err := readSome(fd, buf.b[len(buf.b):cap(buf.b)])
+		n, err := sysfile.Read(fd, buf.b[len(buf.b):cap(buf.b)])
 		switch {
 		case err == syscall.EISDIR:
 			return fmt.Errorf("%w: %w", stores.ErrCorrupt, err)
@@ -84,7 +89,7 @@ var errCorruptSize = fmt.Errorf("%w: %w", stores.ErrCorrupt, stores.ErrTooLarge)
 // and one byte more, so that the end of the file is met without another call.
 func (s *Store) makeRoom(fd int, buf *buffer) error {
 	var st syscall.Stat_t
-	if err := fstat(fd, &st); err != nil {
+	if err := sysfile.Fstat(fd, &st); err != nil {
 		return err
 	}
 	if st.Size > s.maxBytes {
@@ -115,41 +120,18 @@ func (s *Store) writeRecord(path string, data []byte) error {
 	}
 	temp := path + tempSuffix
 	for range maxAttempts {
-		err := s.replace(path, temp, data)
+		err := sysfile.Replace(path, temp, data, s.fsync)
 		if err == nil {
 			return s.settleDir(path)
 		}
 		if err != syscall.ENOENT {
 			return err
 		}
-		if err := mkdirAll(filepath.Dir(path)); err != nil && err != syscall.ENOENT {
+		if err := sysfile.MkdirAll(filepath.Dir(path)); err != nil && err != syscall.ENOENT {
 			return err
 		}
 	}
-	return errVanishing
-}
-
-// replace writes the temporary file and renames it. After an error there is no
-// temporary file, and the record is as it was.
-func (s *Store) replace(path, temp string, data []byte) error {
-	fd, err := openFile(temp, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC, 0o666)
-	if err != nil {
-		return err
-	}
-	err = writeAll(fd, data)
-	if err == nil && s.fsync {
-		err = fsync(fd)
-	}
-	if e := closeFile(fd); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = syscall.Rename(temp, path)
-	}
-	if err != nil {
-		_ = syscall.Unlink(temp)
-	}
-	return err
+	return sysfile.ErrVanishing
 }
 
 // settleDir makes a change of the record's name durable, if that is wanted.
@@ -157,7 +139,7 @@ func (s *Store) settleDir(path string) error {
 	if !s.fsync {
 		return nil
 	}
-	return fsyncDir(filepath.Dir(path))
+	return sysfile.FsyncDir(filepath.Dir(path))
 }
 
 // removeRecord removes a record and what a crash left of writing it. The caller
