@@ -1,0 +1,8 @@
+//go:build !unix
+
+package memcachedstore
+
+import "net"
+
+// connected cannot be told here.
+func connected(net.Conn) bool { return true }
