@@ -24,8 +24,8 @@ type Peer struct {
 	// (pycryptodome too) or "cryptography", which crypto_type = default finds only
 	// from 1.14 on. Empty: not known.
 	Crypto string
-	// Memcached is the client library, "python-memcached" or "pylibmc". Empty: not
-	// known.
+	// Memcached is the client library, "python-memcached", "python-memcached-1.59" (or
+	// older: no later one runs on Python 2) or "pylibmc". Empty: not known.
 	Memcached string
 }
 
@@ -48,7 +48,8 @@ func PeerNames() []string { return slices.Sorted(maps.Keys(sets)) }
 // "beaker-1.6.3") or one of [PeerNames]. A release of two numbers is the last one
 // of its series. What is known beside it follows behind slashes: the Python
 // ("python2", "python3"), the AES library ("nss", "pycryptopp", "pycrypto",
-// "cryptography") and the memcached client ("python-memcached", "pylibmc"), as in
+// "cryptography") and the memcached client ("python-memcached", the same up to its
+// 1.59: "python-memcached-1.59", "pylibmc"), as in
 // "beaker-1.11/python2/nss". A library that this release cannot use is an error.
 // Later releases than those that are known count as the newest of them.
 func ParsePeer(name string) (Peer, error) {
@@ -92,7 +93,7 @@ func parseParts(parts []string) (p Peer, ok bool) {
 			p.Crypto = part
 		case "pycryptodome":
 			p.Crypto = "pycrypto"
-		case "python-memcached", "pylibmc":
+		case "python-memcached", "python-memcached-1.59", "pylibmc":
 			p.Memcached = part
 		default:
 			return Peer{}, false

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ func TestPeerNames(t *testing.T) {
 		"beaker-1.6.0":                        {Major: 1, Minor: 6},
 		"beaker-1.6.3/pycrypto/python2":       {Major: 1, Minor: 6, Patch: 3, Python: 2, Crypto: "pycrypto"},
 		"beaker-1.13/python3/nss/pylibmc":     {Major: 1, Minor: 13, Python: 3, Crypto: "nss", Memcached: "pylibmc"},
+		"beaker-1.13/python-memcached-1.59":   {Major: 1, Minor: 13, Memcached: "python-memcached-1.59"},
 		"beaker-1.99.3/python-memcached":      {Major: 1, Minor: 99, Patch: 3, Memcached: "python-memcached"},
 		"ckan-2.9/python2":                    {Major: 1, Minor: 11, Python: 2},
 		"ckan-2.10":                           {Major: 1, Minor: 11, Python: 3},
@@ -231,7 +233,7 @@ func TestPeerAgainstFixtures(t *testing.T) {
 	for lines.Scan() {
 		var f peerFixture
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &f))
-		if f.Kind != "positive" || f.Crypto == "noencryption" {
+		if f.Kind != "positive" || f.Crypto == "noencryption" || f.Backend == "memcached" { // whose clients change the text
 			continue
 		}
 		t.Run(f.ID, func(t *testing.T) {
@@ -325,14 +327,17 @@ func (f *peerFixture) form(t *testing.T, dir string, o *compat.Options) beakerfm
 
 func (f *peerFixture) fileForm(t *testing.T, dir string, codec *beakerfmt.Codec) (beakerfmt.Form, error) {
 	for _, a := range f.Artefacts {
-		if !strings.HasSuffix(a, ".cache") {
+		value := path.Base(a) == "value.bin" // without the dict around it
+		if !strings.HasSuffix(a, ".cache") && path.Base(a) != "data.bin" && !value {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(a)))
 		require.NoError(t, err)
-		container, err := beakerfmt.DecodeContainer(data, pickle.Limits{})
+		v, err := pickle.Decode(data, pickle.Limits{})
 		require.NoError(t, err)
-		v, _ := container.GetStr(beakerfmt.SessionKey)
+		if !value {
+			v, _ = v.(*pyvalue.Dict).GetStr(beakerfmt.SessionKey)
+		}
 		if _, dict := v.(*pyvalue.Dict); dict && len(codec.EncryptKeys) > 0 {
 			return beakerfmt.Form{}, nil
 		}

@@ -11,11 +11,16 @@ import (
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/stores"
 	"github.com/gobeaker/gobeaker/stores/backend"
+	"github.com/gobeaker/gobeaker/stores/dbmstore"
 	"github.com/gobeaker/gobeaker/stores/filestore"
+	"github.com/gobeaker/gobeaker/stores/memcachedstore"
 	"github.com/gobeaker/gobeaker/stores/memstore"
+	"github.com/gobeaker/gobeaker/stores/redisstore"
+	"github.com/gobeaker/gobeaker/stores/sqlstore"
 )
 
 func TestOpen(t *testing.T) {
+	type m = map[string]string
 	dir := t.TempDir()
 	for name, test := range map[string]struct {
 		options func(*compat.Options)
@@ -32,8 +37,33 @@ func TestOpen(t *testing.T) {
 		"file, fsync":            {func(o *compat.Options) { o.DataDir, o.Extra = dir, map[string]string{"fsync": " On "} }, &filestore.Store{}, ""},
 		"file, fsync is no word": {func(o *compat.Options) { o.DataDir, o.Extra = dir, map[string]string{"fsync": "maybe"} }, nil, `fsync: "maybe"`},
 		"cookie":                 {func(o *compat.Options) { o.Type, o.DataDir = "cookie", dir }, nil, ""},
-		"memcached":              {func(o *compat.Options) { o.Type = "ext:memcached" }, nil, "type = ext:memcached"},
-		"unknown":                {func(o *compat.Options) { o.Type = "flie" }, nil, "must be file, memory or cookie"},
+		"unknown":                {func(o *compat.Options) { o.Type = "flie" }, nil, "must be file, memory"},
+		"google":                 {func(o *compat.Options) { o.Type = "ext:google" }, nil, "Google App Engine"},
+
+		"dbm":                 {func(o *compat.Options) { o.Type, o.DataDir = "dbm", dir }, &dbmstore.Store{}, ""},
+		"dbm, a format":       {func(o *compat.Options) { o.Type, o.DataDir, o.Extra = "dbm", dir, m{"dbm_format": "gnu"} }, &dbmstore.Store{}, ""},
+		"dbm, no such format": {func(o *compat.Options) { o.Type, o.DataDir, o.Extra = "dbm", dir, m{"dbm_format": "x"} }, nil, `no format "x"`},
+		"memcached":           {func(o *compat.Options) { o.Type, o.URL = "ext:memcached", "127.0.0.1:1;127.0.0.1:2" }, &memcachedstore.Store{}, ""},
+		"memcached, no url":   {func(o *compat.Options) { o.Type = "ext:memcached" }, nil, "url is required"},
+		"memcached, binary":   {func(o *compat.Options) { o.Type, o.URL, o.Extra = "ext:memcached", "h", m{"protocol": "binary"} }, nil, "text protocol"},
+		"memcached, another client": {func(o *compat.Options) {
+			o.Type, o.URL, o.Extra = "ext:memcached", "h", m{"memcache_module": "bmemcached"}
+		}, nil, "bmemcached"},
+		"memcached, no such client": {func(o *compat.Options) { o.Type, o.URL, o.Extra = "ext:memcached", "h", m{"memcache_module": "x"} }, nil, "memcache_module = x"},
+		"redis":                     {func(o *compat.Options) { o.Type, o.URL = "ext:redis", "redis://127.0.0.1:1/2" }, &redisstore.Store{}, ""},
+		"redis, no url":             {func(o *compat.Options) { o.Type = "ext:redis" }, nil, "url is required"},
+		"rediscluster": {func(o *compat.Options) {
+			o.Type, o.Extra = "ext:rediscluster", m{"urls": "redis://127.0.0.1:1, redis://127.0.0.1:2"}
+		}, &redisstore.Store{}, ""},
+		"rediscluster, no urls": {func(o *compat.Options) { o.Type, o.URL = "ext:rediscluster", "redis://127.0.0.1:1" }, nil, "urls is required"},
+		"database":              {func(o *compat.Options) { o.Type, o.URL = "ext:database", "sqlite:///"+filepath.Join(dir, "s.db") }, &sqlstore.Store{}, ""},
+		"database, sa.url": {func(o *compat.Options) {
+			o.Type, o.Extra = "ext:database", m{"sa.url": "postgresql+psycopg2://u@127.0.0.1/d"}
+		}, &sqlstore.Store{}, ""},
+		"database, no url":            {func(o *compat.Options) { o.Type = "ext:database" }, nil, "url"},
+		"database, create is no word": {func(o *compat.Options) { o.Type, o.URL, o.Extra = "ext:database", "sqlite://", m{"create_table": "x"} }, nil, `create_table: "x"`},
+		"sqla":                        {func(o *compat.Options) { o.Type, o.URL = "ext:sqla", "mysql://u@127.0.0.1/d" }, &sqlstore.Store{}, ""},
+		"mongodb, no url":             {func(o *compat.Options) { o.Type = "ext:mongodb" }, nil, "url is required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := compat.Defaults()
@@ -52,7 +82,7 @@ func TestOpen(t *testing.T) {
 			require.IsType(t, test.want, s)
 		})
 	}
-	_, err := backend.Open(compat.Options{Type: "dbm"})
+	_, err := backend.Open(compat.Options{Type: "ext:google"})
 	require.ErrorIs(t, err, backend.ErrUnsupported)
 }
 
