@@ -1,11 +1,14 @@
 package compat
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
 )
@@ -130,53 +133,116 @@ func (h *inStore) moveUnderLock(ctx context.Context, s *Session) (err error) {
 	return h.removeObsolete(ctx, s)
 }
 
+// maxMoves is how often a move starts again because others write the old record.
+const maxMoves = 100
+
+// errChanged: the old record is not as it was looked at.
+var errChanged = fmt.Errorf("%w: others write the session all the time", stores.ErrUnavailable)
+
+// moveByUpdate writes the new record first, and ends the old one only if that is as it
+// was looked at; otherwise it looks again. Within the Update it does not use the store,
+// which may hold a connection for it: many who each wait for a second one
+// would wait for each other.
 func (h *inStore) moveByUpdate(ctx context.Context, s *Session) error {
-	var (
-		ours, written *pyvalue.Dict
-		form          beakerfmt.Form
-		wrote         pyvalue.Value
-	)
-	err := h.updater.Update(ctx, s.stored, func(old pyvalue.Value) (pyvalue.Value, error) {
-		var err error
-		if ours, written, err = s.moving(old); err != nil {
-			return nil, err
+	err := errChanged
+	for n := 0; n < maxMoves && errors.Is(err, errChanged); n++ {
+		err = h.moveOnce(ctx, s)
+		if errors.Is(err, errEnded) && n > 0 { // ended after we had copied it
+			err = errors.Join(err, h.store.Delete(ctx, s.id))
 		}
-		form = s.form(s.base.form)
-		if wrote, err = h.m.codec.EncodeValue(written, form); err != nil {
-			return nil, encodeError{err}
-		}
-		err = h.store.Put(ctx, s.id, wrote)
-		if err == nil && s.m.opts.DeleteRecords {
-			err = stores.ErrRemove
-		}
-		return nil, err
-	})
-	if isReplaceable(err) {
-		err = h.put(ctx, s, s.id, s.values)
-		if err != nil {
+	}
+	return err
+}
+
+func (h *inStore) moveOnce(ctx context.Context, s *Session) error {
+	from := s.stored
+	old, err := h.store.Get(ctx, from)
+	switch {
+	case isReplaceable(err):
+		if err := h.put(ctx, s, s.id, s.values); err != nil {
 			return err
 		}
 		return h.removeObsolete(ctx, s)
+	case err != nil && !errors.Is(err, stores.ErrNotExist):
+		return err
 	}
+	var looked []byte // moving may use old for what it makes
+	if old != nil {
+		if looked, err = dump(old); err != nil {
+			return err
+		}
+	}
+	ours, written, err := s.moving(old)
 	if err != nil {
 		return err
 	}
-	s.obsolete = slices.DeleteFunc(s.obsolete, func(o obsoleteRec) bool { return o.id == s.stored })
+	form := s.form(s.base.form)
+	wrote, err := h.m.codec.EncodeValue(written, form)
+	if err != nil {
+		return encodeError{err}
+	}
+	if err := h.store.Put(ctx, s.id, wrote); err != nil {
+		return err
+	}
+	if s.m.opts.DeleteRecords {
+		if err := h.removeSame(ctx, from, looked); err != nil {
+			return err
+		}
+	}
+	s.obsolete = slices.DeleteFunc(s.obsolete, func(o obsoleteRec) bool { return o.id == from })
 	s.values = ours
 	return s.written(s.id, written, form, wrote)
+}
+
+// removeSame removes a record that is as it was looked at, by its dump, or as there
+// was none; errChanged if it is not.
+func (h *inStore) removeSame(ctx context.Context, id string, looked []byte) error {
+	return h.updater.Update(ctx, id, func(now pyvalue.Value) (pyvalue.Value, error) {
+		if now == nil && looked == nil {
+			return nil, nil
+		}
+		if now == nil {
+			return nil, errChanged
+		}
+		found, err := dump(now)
+		switch {
+		case err != nil:
+			return nil, err
+		case looked == nil || !bytes.Equal(found, looked):
+			return nil, errChanged
+		}
+		return nil, stores.ErrRemove
+	})
 }
 
 // moving returns the values with which a session goes on under its new id, and those
 // that are written under it.
 func (s *Session) moving(old pyvalue.Value) (ours, written *pyvalue.Dict, err error) {
+	if s.m.opts.Auto || s.dirty {
+		ours, err = s.mergeInto(old)
+		return ours, ours, err
+	}
+	again, err := copied(old) // what is not saved must not get into what is written
+	if err != nil {
+		return nil, nil, err
+	}
 	if ours, err = s.mergeInto(old); err != nil {
 		return nil, nil, err
 	}
-	if s.m.opts.Auto || s.dirty {
-		return ours, ours, nil
-	}
-	written, err = s.unchanged(old)
+	written, err = s.unchanged(again)
 	return ours, written, err
+}
+
+// copied returns a value that shares nothing with v. Text cannot be changed anyway.
+func copied(v pyvalue.Value) (pyvalue.Value, error) {
+	if _, ok := v.(*pyvalue.Dict); !ok {
+		return v, nil
+	}
+	data, err := dump(v)
+	if err != nil {
+		return nil, err
+	}
+	return pickle.Decode(data, pickle.OwnLimits())
 }
 
 // put writes values as the whole record of id.

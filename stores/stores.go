@@ -75,7 +75,8 @@ type Updater interface {
 	// nil; that there was none is not an error. If f returns another error, Update
 	// writes nothing and returns that error. A store that works by compare-and-set may call f again with a
 	// newer value. A corrupt record is ErrCorrupt without a call of f. f must not
-	// use the store for the same id.
+	// use the store for the same id, and should not use it at all: the store may hold one
+	// of its connections for it, and many who wait for a second one wait for each other.
 	Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) error
 }
 

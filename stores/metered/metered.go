@@ -89,7 +89,7 @@ type Event struct {
 // Options are what New needs beside the store.
 type Options struct {
 	// Record is called after each operation, in its goroutine. It must be safe for
-	// concurrent use, and quick.
+	// concurrent use, and quick. Nil means that nobody is told.
 	Record func(Event)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -116,6 +116,9 @@ var _ interface {
 func New(inner stores.Store, o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Record == nil {
+		o.Record = func(Event) {}
 	}
 	return &Store{inner, o}
 }

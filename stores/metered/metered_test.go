@@ -123,3 +123,8 @@ func TestCapabilities(t *testing.T) {
 	_, ok = stores.As[stores.Inserter](twice)
 	require.False(t, ok, "what the innermost is not, no wrapper is")
 }
+
+func TestNobodyIsTold(t *testing.T) {
+	_, err := metered.New(memstore.New(), metered.Options{}).Get(t.Context(), id)
+	require.ErrorIs(t, err, stores.ErrNotExist)
+}
