@@ -11,6 +11,7 @@
 //	session id         IDRule, NewID           what may become a path or a key
 //	file               DataPath, LockPath      below container_file and container_file_lock
 //	file content       DecodeContainer         a pickled {'session': value}
+//	memcached item     MemcachedKey, DecodeMemcached   the client libraries' flags
 //	session value      Codec.DecodeValue       the dict, base64 of a pickle or of zlib JSON, or an envelope
 //	cookie-only data   Codec.DecodePayload     the same base64 or envelope, in the cookie
 //	envelope           EnvelopeKey, AESMode    a nonce and AES in one of four modes

@@ -39,6 +39,7 @@ type fixture struct {
 	SetCookie  []string                   `json:"set_cookie"`
 	Clock      float64                    `json:"clock"`
 	Expected   json.RawMessage            `json:"expected"`
+	Store      json.RawMessage            `json:"store"` // what the back end has beside the value
 	Cookie     *string                    `json:"cookie"`
 }
 
@@ -189,7 +190,23 @@ func (f fixture) decode(t *testing.T, header string) (*pyvalue.Dict, beakerfmt.F
 	}
 
 	require.True(t, beakerfmt.IDRule{}.Valid(payload))
-	name, data, ok := f.artefact(t, ".cache")
+	if f.Backend == "memcached" {
+		value, err := f.memcached(t, payload)
+		require.NoError(t, err)
+		return f.codec(t).DecodeValue(value)
+	}
+	record := ".cache"
+	switch f.Backend {
+	case "redis", "mongodb", "dbm": // the value alone is pickled
+		_, data, ok := f.artefact(t, "value.bin")
+		require.True(t, ok)
+		value, err := beakerfmt.DecodeRedis(data, pickle.Limits{})
+		require.NoError(t, err)
+		return f.codec(t).DecodeValue(value)
+	case "database", "sqla":
+		record = "data.bin"
+	}
+	name, data, ok := f.artefact(t, record)
 	if !ok {
 		return nil, form, os.ErrNotExist
 	}
@@ -277,10 +294,10 @@ func requireForm(t *testing.T, f fixture, form beakerfmt.Form) {
 	t.Helper()
 	text := beakerfmt.TextStr
 	switch {
-	case f.Backend == "cookie":
+	case f.Backend == "cookie", f.Backend == "memcached" && f.memcachedText(t):
 	case !f.atLeast(t, "1.12.0") && form.NonceBits == 0:
 		text = beakerfmt.TextNone
-	case f.python2():
+	case f.python2(), f.Backend == "memcached":
 		text = beakerfmt.TextPy2Str
 	}
 	require.Equal(t, text, form.Text)
@@ -291,11 +308,11 @@ func requireForm(t *testing.T, f fixture, form beakerfmt.Form) {
 
 func requireLock(t *testing.T, f fixture) {
 	t.Helper()
-	if f.Backend == "file" {
+	if f.Backend == "file" || f.Backend == "dbm" {
 		lock, data, ok := f.artefact(t, ".lock")
 		require.True(t, ok)
 		require.Empty(t, data)
-		require.True(t, strings.HasSuffix(lock, "/tree/container_file_lock/"+beakerfmt.LockPath(f.SessionID)), lock)
+		require.True(t, strings.HasSuffix(lock, "/tree/container_"+f.Backend+"_lock/"+beakerfmt.LockPath(f.SessionID)), lock)
 	}
 }
 
@@ -376,10 +393,13 @@ func (f fixture) setCookie(t *testing.T) beakerfmt.SetCookie {
 		HTTPOnly: f.optionOr(t, "httponly", "false") == "true",
 	}
 	// Cookie-only sessions knew no cookie_path before _path was in each of them.
-	if path := map[string]string{"cookie": "1.11.0", "file": "1.6.4"}[f.Backend]; !f.atLeast(t, path) {
+	path, since := "1.6.4", "1.10.0"
+	if f.Backend == "cookie" {
+		path, since = "1.11.0", "1.10.1"
+	}
+	if !f.atLeast(t, path) {
 		c.Path = "/"
 	}
-	since := map[string]string{"cookie": "1.10.1", "file": "1.10.0"}[f.Backend]
 	if f.atLeast(t, since) {
 		c.SameSite = f.optionOr(t, "samesite", "Lax")
 	}

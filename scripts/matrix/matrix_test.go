@@ -1,6 +1,6 @@
 // Package matrix writes down which Beakers, Pythons, AES libraries and
 // serializers are tested: the table of the README, and MATRIX.md with the names
-// of the fixtures. It has only a test, which fails when they are out of date:
+// of the fixtures and a table for each of the other back ends. It has only a test, which fails when they are out of date:
 //
 //	go test ./scripts/matrix -update
 package matrix
@@ -43,7 +43,14 @@ var columns = []struct {
 	{"nss", []string{"nss", "default-nss"}},
 }
 
-type fixture struct{ ID, Kind, Backend, Beaker, Python, Crypto, Serializer string }
+type fixture struct {
+	ID, Kind, Backend, Beaker, Python, Crypto, Serializer, Client string
+	Store                                                         struct{ WhichDB string }
+}
+
+// inStore: it is of another back end than files and cookies, where the AES library
+// makes no difference.
+func (f fixture) inStore() bool { return f.Backend != "file" && f.Backend != "cookie" }
 
 // cell is one Beaker with one column and one serializer.
 type cell struct {
@@ -52,8 +59,9 @@ type cell struct {
 }
 
 func TestMatrix(t *testing.T) {
-	cells := read(t)
-	table, names := short(cells), long(cells)
+	all := read(t)
+	cells := cellsOf(t, all)
+	table, names := short(cells), long(cells)+stores(all)
 	text, err := os.ReadFile(readme)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(text), begin)
@@ -72,26 +80,37 @@ func TestMatrix(t *testing.T) {
 	require.Equal(t, names, string(have), "run go test ./scripts/matrix -update")
 }
 
-// read returns the positive fixtures of every cell.
-func read(t *testing.T) map[cell][]fixture {
+// read returns the positive fixtures.
+func read(t *testing.T) (all []fixture) {
 	t.Helper()
 	file, err := os.Open(manifest)
 	require.NoError(t, err)
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
-	cells := map[cell][]fixture{}
 	for lines.Scan() {
 		var f fixture
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &f))
-		if f.Kind != "positive" {
+		if f.Kind == "positive" {
+			all = append(all, f)
+		}
+	}
+	require.NoError(t, lines.Err())
+	return all
+}
+
+// cellsOf returns the fixtures in files and cookies of every cell.
+func cellsOf(t *testing.T, all []fixture) map[cell][]fixture {
+	t.Helper()
+	cells := map[cell][]fixture{}
+	for _, f := range all {
+		if f.inStore() {
 			continue
 		}
 		c := cell{beaker: f.Beaker, serializer: f.Serializer, column: column(f.Crypto)}
 		require.GreaterOrEqual(t, c.column, 0, f.Crypto)
 		cells[c] = append(cells[c], f)
 	}
-	require.NoError(t, lines.Err())
 	require.NotEmpty(t, cells)
 	return cells
 }
@@ -112,6 +131,10 @@ func beakers(cells map[cell][]fixture) []string {
 	for c := range cells {
 		seen[c.beaker] = true
 	}
+	return inOrder(seen)
+}
+
+func inOrder(seen map[string]bool) []string {
 	return slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return slices.Compare(version(a), version(b)) })
 }
 
@@ -163,7 +186,7 @@ func pythons(all []fixture) string {
 		v := version(f.Python)
 		seen[fmt.Sprintf("%d.%d", v[0], v[1])] = true
 	}
-	sorted := slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return slices.Compare(version(a), version(b)) })
+	sorted := inOrder(seen)
 	var parts []string
 	for i := 0; i < len(sorted); {
 		j := i
@@ -205,4 +228,50 @@ func long(cells map[cell][]fixture) string {
 		}
 	}
 	return b.String()
+}
+
+// client is what talked to the store: a library of Python, or the kind of DBM.
+func (f fixture) client() string { return cmp.Or(f.Client, f.Store.WhichDB) }
+
+// stores is a table for each other back end: which client libraries, with which
+// Pythons.
+func stores(all []fixture) string {
+	backends := map[string][]fixture{}
+	for _, f := range all {
+		if f.inStore() {
+			backends[f.Backend] = append(backends[f.Backend], f)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("\n# The other back ends\n\nIn the folders of their names. By Beaker and the library that talked to the store: the Pythons, and how many fixtures.\n")
+	for _, name := range slices.Sorted(maps.Keys(backends)) {
+		b.WriteString("\n## " + name + "\n\n")
+		storeTable(&b, backends[name])
+	}
+	return b.String()
+}
+
+func storeTable(b *strings.Builder, all []fixture) {
+	beakers, clients := map[string]bool{}, map[string]bool{}
+	rows := map[[2]string][]fixture{}
+	for _, f := range all {
+		beakers[f.Beaker], clients[f.client()] = true, true
+		key := [2]string{f.Beaker, f.client()}
+		rows[key] = append(rows[key], f)
+	}
+	b.WriteString("| Beaker |")
+	for _, client := range slices.Sorted(maps.Keys(clients)) {
+		b.WriteString(" " + strings.ReplaceAll(client, "@", " ") + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(clients)) + "\n")
+	for _, beaker := range inOrder(beakers) {
+		b.WriteString("| " + beaker + " |")
+		for _, client := range slices.Sorted(maps.Keys(clients)) {
+			if found := rows[[2]string{beaker, client}]; len(found) > 0 {
+				fmt.Fprintf(b, " %s (%d)", pythons(found), len(found))
+			}
+			b.WriteString(" |")
+		}
+		b.WriteString("\n")
+	}
 }

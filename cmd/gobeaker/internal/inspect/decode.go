@@ -20,7 +20,8 @@ type Decoded struct {
 	Form    beakerfmt.Form
 	// Container is the pickled dict around the session, nil if there is none.
 	Container *pyvalue.Dict
-	// Outer is the pickle that was read first: that of a file or a bare pickle.
+	// Outer is the pickle that was read first: that of a record or a bare pickle. An
+	// item of memcached need not be one.
 	Outer *pickle.Info
 	// Inner is the pickle in the text, if there is one.
 	Inner *pickle.Info
@@ -62,7 +63,7 @@ func (d *Decoded) JSON() *Form {
 		if d.Form.Text == beakerfmt.TextNone {
 			f.Protocol = &d.Outer.Protocol
 		}
-		if d.Container != nil {
+		if d.Container != nil || d.Form.Text != beakerfmt.TextNone {
 			f.Container = &d.Outer.Protocol
 		}
 	}
@@ -91,15 +92,56 @@ func File(data []byte, c *beakerfmt.Codec) (Decoded, error) {
 	if !ok {
 		return d, fmt.Errorf("inspect: file: it has no key %q: %w", beakerfmt.SessionKey, beakerfmt.ErrNoSession)
 	}
+	if err := d.value(v, c); err != nil {
+		return d, fmt.Errorf("inspect: file: %w", err)
+	}
+	return d, nil
+}
+
+// Value decodes what other back ends than files and SQL keep: the pickled value,
+// without a dict around it.
+func Value(data []byte, c *beakerfmt.Codec) (Decoded, error) {
+	d, err := outer(data)
+	if err != nil {
+		return d, err
+	}
+	v, err := pickle.Decode(data, pickle.Limits{})
+	if err != nil {
+		return d, fmt.Errorf("inspect: value: %w: %w", beakerfmt.ErrCorrupt, err)
+	}
+	if err := d.value(v, c); err != nil {
+		return d, fmt.Errorf("inspect: value: %w", err)
+	}
+	return d, nil
+}
+
+// Item decodes the value of an item of memcached by its flags.
+func Item(data []byte, flags uint32, c *beakerfmt.Codec) (Decoded, error) {
+	if flags == beakerfmt.MemcachedPickle {
+		return Value(data, c)
+	}
+	v, err := beakerfmt.DecodeMemcached(data, flags, beakerfmt.MemcachedLimits{})
+	if err != nil {
+		return Decoded{}, fmt.Errorf("inspect: item: %w", err)
+	}
+	var d Decoded
+	if err := d.value(v, c); err != nil {
+		return d, fmt.Errorf("inspect: item: %w", err)
+	}
+	return d, nil
+}
+
+// value decodes the session value that was found.
+func (d *Decoded) value(v pyvalue.Value, c *beakerfmt.Codec) error {
 	session, form, err := c.DecodeValue(v)
 	if err != nil {
-		return d, fmt.Errorf("inspect: file: %w", err)
+		return err
 	}
 	d.Session, d.Form = session, form
 	if form.Text != beakerfmt.TextNone {
 		d.inner(textOf(v), c)
 	}
-	return d, nil
+	return nil
 }
 
 // textOf returns the text in which a session stands.
