@@ -7,10 +7,10 @@ it over HTTP.
 
 usage: python peerapp.py '{"type": "file", "data_dir": "...", "key": "sid"}'
 
-The argument is a JSON object of Beaker's session options. The application
-listens on 127.0.0.1 on a free port and prints one line of JSON, such as
-{"port": 40123, "python": "3.13.0", "beaker": "1.13.0"}; it ends when its
-standard input is closed.
+The argument is a JSON object of Beaker's session options (beakeroptions.py).
+The application listens on 127.0.0.1 on a free port and prints one line of JSON,
+such as {"port": 40123, "python": "3.13.0", "beaker": "1.13.0"}; it ends when
+its standard input is closed.
 
 Bodies and answers are JSON; values are in tagged JSON (taggedjson.py).
 
@@ -28,8 +28,8 @@ Bodies and answers are JSON; values are in tagged JSON (taggedjson.py).
     POST /regenerate      session.regenerate_id() and save()
     POST /objects         puts instances of the application's own classes in
     GET  /objects         are they what /objects put in?
-    POST /samples         puts one value of every kind in
-    GET  /samples         are they what /samples put in?
+    POST /samples?key=K   puts one value of every kind in, but for K
+    GET  /samples?key=K   are they what /samples put in?
 """
 import datetime
 import decimal
@@ -52,6 +52,7 @@ except ImportError:  # Python 2
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import taggedjson
+from beakeroptions import made, native  # noqa: F401
 
 # Instances are pickled by the name of their module. Run as a script the module
 # would be "__main__"; an application's classes live in an importable one.
@@ -124,8 +125,9 @@ def own_objects():
     }
 
 
-def samples():
-    """One value of every kind, by name."""
+def samples(without):
+    """One value of every kind, by name; without one of them where a store has no
+    room for it."""
     shared = [1, 2]
     values = {
         "none": None, "true": True, "false": False,
@@ -155,6 +157,7 @@ def samples():
     else:
         values["bytes"] = b"\x00\x01\xfe\xff raw"
         values["long"] = taggedjson.long_type(7)
+    values.pop(without, None)
     return values
 
 
@@ -252,11 +255,11 @@ class Application(object):
         return {"differ": wrong}
 
     def post_samples(self, session, key, value):
-        session.update(samples())
+        session.update(samples(key))
         session.save()
 
     def get_samples(self, session, key, value):
-        wrong = differences(session, samples())
+        wrong = differences(session, samples(key))
         if session["shared1"] is not session["shared2"]:
             wrong.append("shared1, shared2: no longer one list")
         return {"differ": wrong}
@@ -312,13 +315,8 @@ def serve(app, announce):
     os._exit(0)
 
 
-def native(value):
-    """JSON text is unicode; Beaker on Python 2 wants its options as str."""
-    return value.encode("utf-8") if taggedjson.PY2 and isinstance(value, taggedjson.text_type) else value
-
-
 def main(options):
-    config = dict(("session." + str(name), native(value)) for name, value in options.items())
+    config = dict(("session." + name, value) for name, value in made(options).items())
     serve(ReportErrors(SessionMiddleware(Application(), config)), {})
 
 

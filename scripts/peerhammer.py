@@ -6,9 +6,11 @@ It reads commands, one per line, and answers each with one line of JSON:
 
     create N   makes N sessions; answers their ids
     ids JSON   the ids to work on
-    locked     changes sessions until "pause", each under Beaker's own lock
-    plain      the same as applications do it, without a lock
+    locked [N] changes sessions until "pause", or N times, each under Beaker's own lock
+    plain [N]  the same as applications do it, without a lock
+    read [N]   only looks at them, while nobody in Python changes them
     pause      stops; answers what was done and what was found
+    finish     the same once all N are done
     quit       ends
 
 In each session a worker has two keys of its own. NAME is a counter, read, added
@@ -24,14 +26,14 @@ import traceback
 
 from beaker.session import Session
 
-from peerapp import native
+from beakeroptions import made, native
 
 
 class Worker(object):
     def __init__(self, name, options):
         self.name, self.stamp = native(name), "stamp:" + native(name)
-        self.options = dict((str(k), native(v)) for k, v in options.items())
-        self.ids, self.counts, self.serial = [], {}, 0
+        self.options = made(options)
+        self.ids, self.counts, self.seen, self.serial = [], {}, {}, 0
         self.stop, self.thread = threading.Event(), None
         self.tally()
 
@@ -85,15 +87,27 @@ class Worker(object):
         finally:
             session.unlock()
 
-    def start(self, how):
+    def read(self, id):
+        """Looks whether a session is whole and no counter in it has gone back."""
+        session = self.open(id)
+        if session.is_new:
+            raise AssertionError("the session is gone")
+        found = dict((key, session[key]) for key in session if isinstance(session[key], int))
+        before = self.seen.get(id, {})
+        self.lost += sum(1 for key in before if found.get(key, -1) < before[key])
+        self.seen[id] = found
+        self.updates += 1
+
+    def start(self, how, visits):
         self.stop.clear()
         self.tally()
-        self.thread = threading.Thread(target=self.loop, args=(getattr(self, how),))
+        self.seen = {}
+        self.thread = threading.Thread(target=self.loop, args=(getattr(self, how), visits))
         self.thread.daemon = True
         self.thread.start()
 
-    def loop(self, visit):
-        while not self.stop.is_set():
+    def loop(self, visit, visits):
+        while not self.stop.is_set() and (visits is None or self.updates < visits):
             try:
                 visit(random.choice(self.ids))
             except Exception:
@@ -103,6 +117,9 @@ class Worker(object):
 
     def pause(self):
         self.stop.set()
+        return self.finish()
+
+    def finish(self):
         self.thread.join()
         return {"worker": self.name, "updates": self.updates, "lost": self.lost,
                 "errors": self.errors, "counts": self.counts}
@@ -117,10 +134,10 @@ def main(settings):
             answer = worker.create(int(argument))
         elif command == "ids":
             worker.ids = [native(id) for id in json.loads(argument)]
-        elif command in ("locked", "plain"):
-            worker.start(command)
-        elif command == "pause":
-            answer = worker.pause()
+        elif command in ("locked", "plain", "read"):
+            worker.start(command, int(argument) if argument else None)
+        elif command in ("pause", "finish"):
+            answer = getattr(worker, command)()
         elif command == "quit":
             return
         sys.stdout.write(json.dumps(answer) + "\n")

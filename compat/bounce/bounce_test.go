@@ -73,6 +73,7 @@ type game struct {
 	kept  keeping
 	sides [2]side
 	rand  *rand.Rand
+	first int // the side that begins
 
 	jar   *cookiejar.Jar
 	model *model
@@ -94,7 +95,7 @@ func (g *game) play(turns int) {
 	for n := range sessions {
 		g.begin()
 		for i := range each {
-			g.turn(n*each+i, (n+i)%2, true)
+			g.turn(n*each+i, (g.first+n+i)%2, true)
 		}
 		g.turn(turns, 0, false)
 		g.turn(turns, 1, false)

@@ -6,4 +6,7 @@
 // the session must hold is kept by neither of them (model). scripts/setup-peers
 // makes the peers; what it could not make is skipped, or a failure if
 // GOBEAKER_REQUIRE_PEERS is 1.
+//
+//	TestBounce        cookies and files, with every Beaker and every framework
+//	TestBounceStores  every back end, with the client libraries that Beaker uses there
 package bounce

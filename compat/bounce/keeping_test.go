@@ -83,17 +83,27 @@ func has(venv peers.Venv, library string) bool {
 
 func newKeeping(t *testing.T, peer compat.Peer, name, kind, serializer, cryptoType string) keeping {
 	o := compat.Defaults()
-	o.Type, o.Key, o.DataSerializer, o.Peer = kind, "bounce", serializer, peer
+	o.Type, o.Peer = kind, peer
+	b := map[string]any{"type": kind}
+	if kind != "cookie" {
+		o.DataDir = t.TempDir()
+		b["data_dir"] = o.DataDir
+	}
+	return configured(name, o, b, serializer, cryptoType)
+}
+
+// configured adds what all keepings of a place have in common.
+func configured(name string, o compat.Options, b map[string]any, serializer, cryptoType string) keeping {
+	o.Key, o.DataSerializer = "bounce", serializer
 	o.Secret, o.ValidateKey = "of the signature", "of validation"
 	o.Timeout = time.Hour
 	// Otherwise what cannot be read would pass for a new session.
 	o.InvalidateCorrupt = false
-	b := map[string]any{"type": kind, "key": o.Key, "timeout": 3600}
-	if kind == "cookie" {
+	b["key"], b["timeout"], b["invalidate_corrupt"] = o.Key, 3600, false
+	if o.Type == "cookie" {
 		b["validate_key"] = o.ValidateKey
 	} else {
-		o.DataDir = t.TempDir()
-		b["secret"], b["data_dir"] = o.Secret, o.DataDir
+		b["secret"] = o.Secret
 	}
 	if serializer != "pickle" {
 		b["data_serializer"] = serializer
@@ -105,6 +115,5 @@ func newKeeping(t *testing.T, peer compat.Peer, name, kind, serializer, cryptoTy
 			b["crypto_type"] = cryptoType
 		}
 	}
-	b["invalidate_corrupt"] = false
-	return keeping{name: name, options: o, beaker: b, python2: peer.Python == 2}
+	return keeping{name: name, options: o, beaker: b, python2: o.Peer.Python == 2}
 }

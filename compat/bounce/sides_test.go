@@ -3,6 +3,7 @@ package bounce
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -86,6 +87,9 @@ func newGopher(t *testing.T, k keeping) *gopher {
 		var err error
 		store, err = backend.Open(k.options)
 		require.NoError(t, err)
+		if c, ok := store.(io.Closer); ok {
+			t.Cleanup(func() { require.NoError(t, c.Close()) })
+		}
 	}
 	manager, err := compat.New(k.options, store, compat.Environment{})
 	require.NoError(t, err)

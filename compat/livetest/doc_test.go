@@ -3,7 +3,8 @@
 //
 // Each Python peer is a process of its own (scripts/peerapp.py, unmodified
 // SessionMiddleware); the Go side is a net/http server with package middleware
-// in this process. Both work on the same directory. scripts/setup-peers makes
+// in this process. Both work on the same directory, or on the same server of one of
+// Beaker's other back ends (scripts/livestores; TestStores). scripts/setup-peers makes
 // the peers; what it could not make is skipped, or a failure if
 // GOBEAKER_REQUIRE_PEERS is 1.
 package livetest

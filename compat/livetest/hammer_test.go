@@ -11,15 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
+	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/scripts/livestores"
 	"github.com/gobeaker/gobeaker/scripts/peers"
-	"github.com/gobeaker/gobeaker/stores/filestore"
+	"github.com/gobeaker/gobeaker/stores"
 )
 
-const (
-	pythonWorkers  = 4
-	goWorkers      = 4
-	hammerSessions = 50
-)
+// pythonWorkers is how many there are at most.
+const pythonWorkers = 4
 
 // TestHammer has four Python and four Go processes change the same fifty
 // sessions at the same time, each counting up keys of its own.
@@ -42,7 +41,7 @@ const (
 func TestHammer(t *testing.T) {
 	for _, peer := range hammerPeers(t) {
 		t.Run(peer.Name, func(t *testing.T) {
-			h := newHammer(t, peer)
+			h := newHammer(t, peer, livestores.Files(t), pythonWorkers, 4, 50)
 			t.Run("locked", func(t *testing.T) { h.locked(t) })
 			t.Run("plain", func(t *testing.T) { h.plain(t) })
 		})
@@ -66,7 +65,7 @@ func hammerPeers(t *testing.T) []peers.Venv {
 		case p.Python2():
 		case p.Beaker == "1.11.0" && older.Name == "":
 			older = p
-		case p.Beaker > newest.Beaker:
+		case newest.Name == "" || release(t, p).Compare(release(t, newest)) > 0:
 			newest = p
 		}
 	}
@@ -79,39 +78,44 @@ func hammerPeers(t *testing.T) []peers.Venv {
 	return []peers.Venv{newest, older}
 }
 
+func release(t *testing.T, v peers.Venv) compat.Release {
+	t.Helper()
+	peer, err := compat.ParsePeer("beaker-" + v.Beaker)
+	require.NoError(t, err)
+	return peer.Release()
+}
+
 type hammer struct {
 	python, gopher []*peers.Process
 	ids            []string
-	store          *filestore.Store
+	store          stores.Store
 }
 
-func newHammer(t *testing.T, peer peers.Venv) *hammer {
+// newHammer has that many processes share that many sessions in a place.
+func newHammer(t *testing.T, peer peers.Venv, place livestores.Place, python, gopher, sessions int) *hammer {
 	h := &hammer{}
-	dir := t.TempDir()
-	for i := range pythonWorkers {
-		settings, err := json.Marshal(map[string]any{
-			"worker":  fmt.Sprintf("py%d", i),
-			"options": map[string]any{"type": "file", "data_dir": dir, "invalidate_corrupt": false},
-		})
+	options := place.Beaker(map[string]any{"invalidate_corrupt": false})
+	for i := range python {
+		settings, err := json.Marshal(map[string]any{"worker": fmt.Sprintf("py%d", i), "options": options})
 		require.NoError(t, err)
 		h.python = append(h.python, peers.Start(t, nil, peer.Exe, peers.Script(t, "peerhammer.py"), string(settings)))
 	}
 	self, err := os.Executable()
 	require.NoError(t, err)
-	for i := range goWorkers {
-		settings, err := json.Marshal(workerSettings{Worker: fmt.Sprintf("go%d", i), Dir: dir, Peer: peer.Peer()})
+	ini := place.Ini(t, nil)
+	for i := range gopher {
+		settings, err := json.Marshal(workerSettings{Worker: fmt.Sprintf("go%d", i), Ini: ini, Peer: peer.Peer()})
 		require.NoError(t, err)
 		h.gopher = append(h.gopher, peers.Start(t, []string{workerEnv + "=" + string(settings)}, self))
 	}
-	h.python[0].Ask(t, fmt.Sprintf("create %d", hammerSessions), &h.ids)
-	require.Len(t, h.ids, hammerSessions)
+	h.python[0].Ask(t, fmt.Sprintf("create %d", sessions), &h.ids)
+	require.Len(t, h.ids, sessions)
 	ids, err := json.Marshal(h.ids)
 	require.NoError(t, err)
 	for _, p := range h.all() {
 		p.Ask(t, "ids "+string(ids), &struct{}{})
 	}
-	h.store, err = filestore.New(filestore.Options{DataDir: dir})
-	require.NoError(t, err)
+	h.store = openStore(t, place.Options(t, compat.Peer{}, nil))
 	return h
 }
 
@@ -126,22 +130,30 @@ func (h *hammer) round(t *testing.T, how string) (python, gopher []tally) {
 		p.Ask(t, how, &struct{}{})
 	}
 	<-time.After(hammerTime())
-	collect := func(processes []*peers.Process) []tally {
-		var all []tally
-		for _, p := range processes {
-			var r tally
-			p.Ask(t, "pause", &r)
-			require.Empty(t, r.Errors, "%s", r.Worker)
-			require.Positive(t, r.Updates, "%s did nothing", r.Worker)
-			all = append(all, r)
-		}
-		return all
+	return collect(t, h.python, "pause"), collect(t, h.gopher, "pause")
+}
+
+// collect ends the work of processes and returns what they report.
+func collect(t *testing.T, processes []*peers.Process, how string) (all []tally) {
+	t.Helper()
+	for _, p := range processes {
+		var r tally
+		p.Ask(t, how, &r)
+		require.Empty(t, r.Errors, "%s", r.Worker)
+		require.Positive(t, r.Updates, "%s did nothing", r.Worker)
+		all = append(all, r)
 	}
-	return collect(h.python), collect(h.gopher)
+	return all
 }
 
 func (h *hammer) locked(t *testing.T) {
 	python, gopher := h.round(t, "locked")
+	h.requireAll(t, python, gopher)
+}
+
+// requireAll: no update was lost.
+func (h *hammer) requireAll(t *testing.T, python, gopher []tally) {
+	t.Helper()
 	for _, r := range append(python, gopher...) {
 		require.Zero(t, r.Lost, "%s lost updates although all hold the lock", r.Worker)
 	}
@@ -152,6 +164,12 @@ func (h *hammer) locked(t *testing.T) {
 
 func (h *hammer) plain(t *testing.T) {
 	python, gopher := h.round(t, "plain")
+	h.requireInnocent(t, python, gopher)
+}
+
+// requireInnocent: no update was lost by Go.
+func (h *hammer) requireInnocent(t *testing.T, python, gopher []tally) {
+	t.Helper()
 	for _, r := range gopher {
 		require.Zero(t, r.LostToGo, "%s lost updates that no Python process can have erased", r.Worker)
 		require.Zero(t, r.Clobbered, "%s changed keys of others", r.Worker)
@@ -163,22 +181,36 @@ func (h *hammer) plain(t *testing.T) {
 
 // missing counts the counters that are lower in the records than their worker
 // left them. It reads every record, so it also finds a torn one.
-func (h *hammer) missing(t *testing.T, tallies []tally) int {
+func (h *hammer) missing(t *testing.T, tallies []tally) (n int) {
 	t.Helper()
-	missing := 0
+	h.counters(t, tallies, func(r tally, id string, found int) {
+		if found < r.Counts[id] {
+			n++
+		}
+	})
+	return n
+}
+
+// sum adds up the counters of workers.
+func (h *hammer) sum(t *testing.T, tallies []tally) (n int) {
+	t.Helper()
+	h.counters(t, tallies, func(_ tally, _ string, found int) { n += found })
+	return n
+}
+
+// counters reads every record, and passes on what it has of each worker.
+func (h *hammer) counters(t *testing.T, tallies []tally, f func(r tally, id string, found int)) {
+	t.Helper()
 	for _, id := range h.ids {
 		record, err := h.store.Get(context.Background(), id)
 		require.NoError(t, err)
 		values, _, err := new(beakerfmt.Codec).DecodeValue(record)
 		require.NoError(t, err)
 		for _, r := range tallies {
-			n, _ := natural(values, r.Worker).(int)
-			if n < r.Counts[id] {
-				missing++
-			}
+			found, _ := natural(values, r.Worker).(int)
+			f(r, id, found)
 		}
 	}
-	return missing
 }
 
 func report(t *testing.T, who string, tallies []tally) {

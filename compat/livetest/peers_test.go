@@ -137,13 +137,13 @@ var scenarios = []scenario{
 		})
 	}},
 	{name: "values of every kind survive", run: func(b *browser) {
-		b.inPython("POST", "/samples", "", nil)
-		require.Empty(b.t, b.differ("GET", "/samples", ""))
+		b.inPython("POST", b.world.samples(), "", nil)
+		require.Empty(b.t, b.differ("GET", b.world.samples(), ""))
 		b.inGo(put(map[string]any{"of go": "text"}))
-		require.Empty(b.t, b.differ("GET", "/samples", ""))
+		require.Empty(b.t, b.differ("GET", b.world.samples(), ""))
 		require.Equal(b.t, "text", b.pyGet("of go"))
 		b.inGo(func(s *compat.Session) error { s.Save(); return s.RegenerateID() })
-		require.Empty(b.t, b.differ("GET", "/samples", ""))
+		require.Empty(b.t, b.differ("GET", b.world.samples(), ""))
 	}},
 	{name: "objects of the application survive", run: func(b *browser) {
 		b.inPython("POST", "/objects", "", nil)
@@ -207,39 +207,44 @@ func TestTimeout(t *testing.T) {
 		t.Run(peer.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, peer, setup{secret: "s", timeout: 600})
-			login := func(t *testing.T, age float64) *browser {
-				b := w.newBrowser(t, true)
-				b.inPython("POST", "/login", `"ann"`, nil)
-				d, _ := b.dump()
-				w.age(t, d.ID, age)
-				return b
-			}
-			t.Run("Python finds it in time", func(t *testing.T) {
-				require.Equal(t, "ann", login(t, 500).pyGet("user"))
-			})
-			t.Run("Go finds it in time", func(t *testing.T) {
-				login(t, 500).inGo(want(map[string]any{"user": "ann"}))
-			})
-			t.Run("Python finds it too late", func(t *testing.T) {
-				require.Nil(t, login(t, 700).pyGet("user"))
-			})
-			t.Run("Go finds it too late", func(t *testing.T) {
-				b := login(t, 700)
-				old := b.again()
-				b.inGo(want(map[string]any{"user": nil}))
-				require.True(t, b.set, "a new cookie replaces the old one")
-				require.Nil(t, old.pyGet("user"))
-			})
-			t.Run("Go keeps it alive for Python", func(t *testing.T) {
-				b := login(t, 500)
-				id, _ := b.dump()
-				w.age(t, id.ID, 500)
-				b.inGo(want(map[string]any{"user": "ann"})) // only read
-				w.age(t, id.ID, 500)
-				require.Equal(t, "ann", b.pyGet("user"))
-			})
+			runTimeouts(t, w)
 		})
 	}
+}
+
+// runTimeouts is for a world with a timeout of 600 seconds.
+func runTimeouts(t *testing.T, w *world) {
+	login := func(t *testing.T, age float64) *browser {
+		b := w.newBrowser(t, true)
+		b.inPython("POST", "/login", `"ann"`, nil)
+		d, _ := b.dump()
+		w.age(t, d.ID, age)
+		return b
+	}
+	t.Run("Python finds it in time", func(t *testing.T) {
+		require.Equal(t, "ann", login(t, 500).pyGet("user"))
+	})
+	t.Run("Go finds it in time", func(t *testing.T) {
+		login(t, 500).inGo(want(map[string]any{"user": "ann"}))
+	})
+	t.Run("Python finds it too late", func(t *testing.T) {
+		require.Nil(t, login(t, 700).pyGet("user"))
+	})
+	t.Run("Go finds it too late", func(t *testing.T) {
+		b := login(t, 700)
+		old := b.again()
+		b.inGo(want(map[string]any{"user": nil}))
+		require.True(t, b.set, "a new cookie replaces the old one")
+		require.Nil(t, old.pyGet("user"))
+	})
+	t.Run("Go keeps it alive for Python", func(t *testing.T) {
+		b := login(t, 500)
+		id, _ := b.dump()
+		w.age(t, id.ID, 500)
+		b.inGo(want(map[string]any{"user": "ann"})) // only read
+		w.age(t, id.ID, 500)
+		require.Equal(t, "ann", b.pyGet("user"))
+	})
 }
 
 // Several Beakers that write the same form work on one directory with Go among
@@ -259,22 +264,26 @@ func TestFleet(t *testing.T) {
 	}
 	for name, fleet := range fleets {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, fleet[0], setup{secret: "s", auto: true})
-			b := w.newBrowser(t, true)
-			b.inPython("POST", "/samples", "", nil)
-			n := 0
-			for _, p := range fleet {
-				here := *w
-				here.python = startPython(t, p, w.setup, w.dir)
-				b.world = &here
-				b.inPython("POST", "/increment?key=n", "", nil)
-				b.inGo(want(map[string]any{"n": n + 1}))
-				b.inGo(put(map[string]any{"n": n + 2}))
-				n += 2
-				require.Equal(t, n, b.pyGet("n"), p.Name)
-				require.Empty(t, b.differ("GET", "/samples", ""), p.Name)
-			}
+			runFleet(t, fleet, newWorld(t, fleet[0], setup{secret: "s", auto: true}))
 		})
+	}
+}
+
+// runFleet has the others of a fleet join the world of its first.
+func runFleet(t *testing.T, fleet []peers.Venv, w *world) {
+	b := w.newBrowser(t, true)
+	b.inPython("POST", w.samples(), "", nil)
+	n := 0
+	for _, p := range fleet {
+		here := *w
+		here.python = startPython(t, p, w.setup)
+		b.world = &here
+		b.inPython("POST", "/increment?key=n", "", nil)
+		b.inGo(want(map[string]any{"n": n + 1}))
+		b.inGo(put(map[string]any{"n": n + 2}))
+		n += 2
+		require.Equal(t, n, b.pyGet("n"), p.Name)
+		require.Empty(t, b.differ("GET", w.samples(), ""), p.Name)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/scripts/livestores"
 	"github.com/gobeaker/gobeaker/stores"
 	"github.com/gobeaker/gobeaker/stores/backend"
 )
@@ -22,7 +23,7 @@ import (
 // workerSettings tell a Go worker what scripts/peerhammer.py is told.
 type workerSettings struct {
 	Worker string
-	Dir    string
+	Ini    string
 	Peer   string
 }
 
@@ -73,9 +74,15 @@ func runWorker(s workerSettings, in io.Reader, out io.Writer) error {
 				return err
 			}
 		case "locked", "plain": // the same for Go: it merges under the lock
-			w.start()
-		case "pause":
-			w.stop()
+			visits, err := strconv.Atoi(argument)
+			if err != nil && argument != "" {
+				return err
+			}
+			w.start(visits)
+		case "pause", "finish":
+			if command == "pause" {
+				w.stop()
+			}
 			w.done.Wait()
 			answer = w.report()
 		}
@@ -87,10 +94,11 @@ func runWorker(s workerSettings, in io.Reader, out io.Writer) error {
 }
 
 func newWorker(s workerSettings) (*worker, error) {
-	options := compat.Defaults()
-	options.Type, options.DataDir = "file", s.Dir
+	options, err := livestores.ReadIni(s.Ini)
+	if err != nil {
+		return nil, err
+	}
 	options.InvalidateCorrupt = false
-	var err error
 	if options.Peer, err = compat.ParsePeer(s.Peer); err != nil {
 		return nil, err
 	}
@@ -98,22 +106,23 @@ func newWorker(s workerSettings) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	inner, ok := store.(fileStore)
+	updater, ok := stores.As[stores.Updater](store)
 	if !ok {
-		return nil, errors.New("the file store has no Update")
+		return nil, errors.New("the store has no Update")
 	}
-	watch := &watcher{fileStore: inner, name: s.Worker, seen: map[string]sighting{}}
+	watch := &watcher{Store: store, updater: updater, name: s.Worker, seen: map[string]sighting{}}
 	manager, err := compat.New(options, watch, compat.Environment{})
 	return &worker{name: s.Worker, manager: manager, watch: watch}, err
 }
 
-func (w *worker) start() {
+// start begins to visit sessions, that many times or until stop; 0 has no end.
+func (w *worker) start(visits int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	w.tally = tally{Worker: w.name}
 	w.watch.lost, w.watch.lostToGo, w.watch.clobbered = 0, 0, 0
 	w.done.Go(func() {
-		for ctx.Err() == nil && len(w.Errors) < 5 {
+		for ctx.Err() == nil && len(w.Errors) < 5 && (visits == 0 || w.Updates < visits) {
 			if err := w.visit(w.ids[rand.IntN(len(w.ids))]); err != nil {
 				w.Errors = append(w.Errors, err.Error())
 				continue
@@ -148,13 +157,6 @@ func (w *worker) report() tally {
 	return t
 }
 
-// fileStore is what compat uses of the file store.
-type fileStore interface {
-	stores.Store
-	stores.Updater
-	stores.Locker
-}
-
 // sighting is what a worker knows of a session since its own last write.
 type sighting struct {
 	count  int           // its own counter
@@ -162,50 +164,50 @@ type sighting struct {
 	others *pyvalue.Dict // everything but its own counter and the access time
 }
 
-// watcher is a file store that keeps an eye on one worker's counters.
+// watcher is a store that keeps an eye on one worker's counters.
 type watcher struct {
-	fileStore
+	stores.Store
+	updater                   stores.Updater
 	name                      string
 	seen                      map[string]sighting
 	lost, lostToGo, clobbered int
 }
 
-// Update compares the record that is there, under the lock, with what this
-// worker left, and notes what it leaves now.
+// Update compares the record that is there, under the lock or before the exchange,
+// with what this worker left, and notes what it leaves now.
 func (w *watcher) Update(ctx context.Context, id string, f func(pyvalue.Value) (pyvalue.Value, error)) error {
-	var left sighting
-	err := w.fileStore.Update(ctx, id, func(old pyvalue.Value) (pyvalue.Value, error) {
+	var found, left sighting // of the last try
+	err := w.updater.Update(ctx, id, func(old pyvalue.Value) (pyvalue.Value, error) {
 		if old == nil {
 			return nil, errors.New("the session is gone")
 		}
-		found, err := look(old, w.name)
-		if err != nil {
+		var err error
+		if found, err = look(old, w.name); err != nil {
 			return nil, err
-		}
-		// A stamp is never written twice, so if no stamp has changed, no
-		// Python has saved since, and what is missing was lost by Go.
-		if known := w.seen[id]; found.count < known.count {
-			w.lost++
-			if found.stamps == known.stamps {
-				w.lostToGo++
-			}
 		}
 		v, err := f(old)
 		if err != nil {
 			return nil, err
 		}
-		if left, err = look(v, w.name); err != nil {
-			return nil, err
-		}
-		if !sameEntries(found.others, left.others) {
-			w.clobbered++
-		}
-		return v, nil
+		left, err = look(v, w.name)
+		return v, err
 	})
-	if err == nil {
-		w.seen[id] = left
+	if err != nil {
+		return err
 	}
-	return err
+	// A stamp is never written twice, so if no stamp has changed, no
+	// Python has saved since, and what is missing was lost by Go.
+	if known := w.seen[id]; found.count < known.count {
+		w.lost++
+		if found.stamps == known.stamps {
+			w.lostToGo++
+		}
+	}
+	if !sameEntries(found.others, left.others) {
+		w.clobbered++
+	}
+	w.seen[id] = left
+	return nil
 }
 
 // Put is not how a change is merged.

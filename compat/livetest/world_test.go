@@ -19,6 +19,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/middleware"
+	"github.com/gobeaker/gobeaker/scripts/livestores"
 	"github.com/gobeaker/gobeaker/scripts/peers"
 	"github.com/gobeaker/gobeaker/stores"
 	"github.com/gobeaker/gobeaker/stores/backend"
@@ -26,19 +27,19 @@ import (
 
 // setup is what the sides of a world have in common.
 type setup struct {
-	secret  string // empty: cookies are not signed
-	timeout int    // seconds; 0: none
-	auto    bool   // Go is not told which Beaker it works with
+	place   livestores.Place // the zero one: a directory of its own
+	secret  string           // empty: cookies are not signed
+	timeout int              // seconds; 0: none
+	auto    bool             // Go is not told which Beaker it works with
 }
 
 const cookieName = "live.session"
 
 // world is a Python application, a Go service and a gateway before both of
-// them, over one directory of sessions.
+// them, over one place of sessions.
 type world struct {
 	peer    peers.Venv
 	setup   setup
-	dir     string // of the sessions
 	python  string // base addresses
 	gopher  string
 	gateway string
@@ -48,11 +49,13 @@ type world struct {
 
 func newWorld(t *testing.T, peer peers.Venv, s setup) *world {
 	t.Helper()
-	w := &world{peer: peer, setup: s, dir: t.TempDir()}
-	w.python = startPython(t, peer, s, w.dir)
+	if s.place.Kind.Name == "" {
+		s.place = livestores.Files(t)
+	}
+	w := &world{peer: peer, setup: s}
+	w.python = startPython(t, peer, s)
 
-	options := compat.Defaults()
-	options.Type, options.DataDir = "file", w.dir
+	options := s.place.Options(t, compat.Peer{}, nil)
 	options.Key, options.Secret = cookieName, s.secret
 	if s.timeout > 0 {
 		options.Timeout = seconds(s.timeout)
@@ -64,9 +67,7 @@ func newWorld(t *testing.T, peer peers.Venv, s setup) *world {
 		options.Peer, err = compat.ParsePeer(peer.Peer())
 		require.NoError(t, err)
 	}
-	var err error
-	w.store, err = backend.Open(options)
-	require.NoError(t, err)
+	w.store = openStore(t, options)
 	manager, err := compat.New(options, w.store, compat.Environment{})
 	require.NoError(t, err)
 
@@ -82,10 +83,21 @@ func newWorld(t *testing.T, peer peers.Venv, s setup) *world {
 	return w
 }
 
-// startPython starts scripts/peerapp.py and returns its address.
-func startPython(t *testing.T, peer peers.Venv, s setup, dir string) string {
+// openStore opens a store for as long as the test lasts.
+func openStore(t *testing.T, o compat.Options) stores.Store {
 	t.Helper()
-	options := map[string]any{"type": "file", "data_dir": dir, "key": cookieName}
+	store, err := backend.Open(o)
+	require.NoError(t, err)
+	if c, ok := store.(io.Closer); ok {
+		t.Cleanup(func() { require.NoError(t, c.Close()) })
+	}
+	return store
+}
+
+// startPython starts scripts/peerapp.py and returns its address.
+func startPython(t *testing.T, peer peers.Venv, s setup) string {
+	t.Helper()
+	options := s.place.Beaker(map[string]any{"key": cookieName})
 	if s.secret != "" {
 		options["secret"] = s.secret
 	}

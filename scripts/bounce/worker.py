@@ -7,7 +7,7 @@ The test (compat/bounce) sends JSON on standard input, one object per line, and
 each is answered with one line:
 
     {"stack": "pyramid", "options": {...}}
-        a new application with these options of Beaker. Answer: {}
+        a new application with these options of Beaker (beakeroptions.py). Answer: {}
     {"cookie": "...", "changes": [{"do": "set", "path": [key, ...], "value": ...}, ...]}
         one request with this Cookie header. Answer: {"session": what it held at
         the beginning, without Beaker's own keys, "own": some of those,
@@ -26,17 +26,11 @@ from wsgiref.util import setup_testing_defaults
 
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
+import beakeroptions  # noqa: E402
 import stacks  # noqa: E402
 import taggedjson  # noqa: E402
 
 OWN = ("_id", "_creation_time")
-
-
-def native(value):
-    """JSON's text as the str of this Python, as an ini has it."""
-    if taggedjson.PY2 and isinstance(value, taggedjson.text_type):
-        return value.encode("utf-8")
-    return value
 
 
 def change(session, do, path, value):
@@ -59,8 +53,7 @@ class Worker(object):
         self.application = self.changes = self.found = None
 
     def start(self, stack, options):
-        options = dict((native(name), native(value)) for name, value in options.items())
-        self.application = stacks.MAKERS[stack](options, self.run)
+        self.application = stacks.MAKERS[stack](beakeroptions.made(options), self.run)
         return {}
 
     def run(self, session):
@@ -84,7 +77,7 @@ class Worker(object):
 
         environ = {"PATH_INFO": "/index"}
         if cookie:
-            environ["HTTP_COOKIE"] = native(cookie)
+            environ["HTTP_COOKIE"] = beakeroptions.native(cookie)
         setup_testing_defaults(environ)
         error = None
         try:
