@@ -22,11 +22,12 @@ type Environment struct {
 
 // The exit codes; "gobeaker help exit-codes" explains them.
 const (
-	exitOK        = 0
-	exitNo        = 1
-	exitUsage     = 2
-	exitCorrupt   = 3
-	exitEncrypted = 4
+	exitOK          = 0
+	exitNo          = 1
+	exitUsage       = 2
+	exitCorrupt     = 3
+	exitEncrypted   = 4
+	exitUnavailable = 5
 )
 
 // exitError is an error with the exit code it asks for. Without an error of its
@@ -65,7 +66,7 @@ func Main(args []string, env Environment) int {
 		return exitUsage
 	}
 	if e.err != nil {
-		fmt.Fprintf(env.Stderr, "gobeaker: %v\n", e.err)
+		fmt.Fprintf(env.Stderr, "gobeaker: %s\n", printable(e.err.Error()))
 	}
 	return e.code
 }
@@ -81,6 +82,8 @@ same cookies, the same files, the same bytes, while both run.`,
   gobeaker inspect data/container_file/1/1e/1e4c….cache
   gobeaker inspect --json -  < cookie.txt
   gobeaker convert --to json data/container_file/1/1e/1e4c….cache
+  gobeaker ls --ini production.ini
+  gobeaker migrate --from production.ini --to redis.toml
   gobeaker keygen
   gobeaker verify testdata/fixtures`,
 		SilenceErrors:     true,
@@ -90,7 +93,8 @@ same cookies, the same files, the same bytes, while both run.`,
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newServe(env), newInspect(env), newConvert(env), newVerify(env), newKeygen(env), newVersion(env), newExitCodes())
+	root.AddCommand(newServe(env), newInspect(env), newConvert(env), newMigrate(env), newLs(env), newShow(env), newRm(env), newStats(env),
+		newVerify(env), newKeygen(env), newGC(env), newVersion(env), newExitCodes())
 	return root
 }
 
@@ -108,6 +112,8 @@ func newExitCodes() *cobra.Command {
   2  the command line or a configuration file is wrong; nothing was done
   3  what was to be read is corrupt, or cannot be read
   4  it is encrypted, and no key that was given opens it
+  5  the store is unavailable, or gc or migrate was stopped before it was done:
+     another gc is at work, or a signal came
 
 inspect prints what it could find out also with codes 1, 3 and 4.`,
 	}

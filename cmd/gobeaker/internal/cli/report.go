@@ -112,6 +112,6 @@ func (r *report) text(w io.Writer, mask bool) error {
 		b.WriteByte('\n')
 		b.Write(tree.New(d.Session, o).AppendText(nil))
 	}
-	_, err := b.WriteTo(w)
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }

@@ -62,7 +62,7 @@ func TestRewrittenForPython(t *testing.T) {
 func onlyRewritten(t *testing.T, fixtures, out string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"cookie", "file"} {
+	for _, name := range []string{"cookie", "file", "dbm", "memcached", "redis", "mongodb", "database", "sqla"} {
 		require.NoError(t, os.Symlink(filepath.Join(fixtures, name), filepath.Join(dir, name)))
 	}
 	manifest, err := os.Open(filepath.Join(fixtures, "manifest.jsonl"))

@@ -31,6 +31,10 @@ request would, and compares it with what Python says is in it.
 A negative line without files tells of a save that left nothing: a session that was
 saved and never touched, or one too long for a cookie. Both are done again.
 
+Of memcached, Redis and MongoDB a fixture has the value, and what the server knew
+beside it (key, flags, lifetime); of SQL a SQLite file, of DBM the database. No server
+is asked. What is known beside the value must be what gobeaker's store would write.
+
 Pickles that gopickle, another decoder, can read too must come out the same.
 The directory is not written to. The last line is the sum; the exit code is 0
 only if nothing failed.

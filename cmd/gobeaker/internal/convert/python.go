@@ -15,11 +15,19 @@ func (e *encoder) forPython() error {
 	if e.target.Kind == JSON || e.target.Kind == TaggedJSON || e.target.Serializer != nil && *e.target.Serializer == beakerfmt.JSON {
 		return nil
 	}
-	look := map[int]func(*walk, pyvalue.Value, bool){2: lookForPython2, 3: lookForPython3}[e.target.Peer.Python]
+	return e.loadable(e.d.Session, e.target.Peer.Python)
+}
+
+// Loadable says what in a pickled session a Python of that major version cannot load,
+// and would lose the whole session over. Of one that is not known it says nothing.
+func Loadable(session pyvalue.Value, python int) error { return new(encoder).loadable(session, python) }
+
+func (e *encoder) loadable(session pyvalue.Value, python int) error {
+	look := map[int]func(*walk, pyvalue.Value, bool){2: lookForPython2, 3: lookForPython3}[python]
 	if look == nil {
 		return nil
 	}
-	if w := e.walk(e.d.Session, look); len(w.errors) > 0 {
+	if w := e.walk(session, look); len(w.errors) > 0 {
 		return fmt.Errorf("convert: %w: %w", ErrCannot, errors.Join(w.errors...))
 	}
 	return nil
@@ -32,7 +40,7 @@ func lookForPython3(w *walk, v pyvalue.Value, key bool) {
 		if key {
 			what = "key"
 		}
-		w.fail("a %s of type %s that is not ASCII: Python 3 does not load it", what, pyvalue.TypeName(s))
+		w.fail("a %s of type %s that is not ASCII: Python 3 does not load it, and whether it is text nobody can tell", what, pyvalue.TypeName(s))
 	}
 }
 

@@ -114,7 +114,8 @@ func Load(path string) (Config, error) {
 		return c, fmt.Errorf("server: config: %w: %s: %w", ErrConfig, path, tomlError(err))
 	}
 	c.file = path
-	if err := unknownKeys(path, string(data), meta.Undecoded()); err != nil {
+	undecoded := slices.DeleteFunc(meta.Undecoded(), func(k toml.Key) bool { return len(k) > 2 && k[0] == "session" && k[1] == "extra" })
+	if err := unknownKeys(path, string(data), undecoded); err != nil {
 		return c, err
 	}
 	c.defined = &metaKeys{meta}

@@ -20,6 +20,7 @@ import (
 	"github.com/gobeaker/gobeaker/middleware"
 	"github.com/gobeaker/gobeaker/stores"
 	"github.com/gobeaker/gobeaker/stores/backend"
+	"github.com/gobeaker/gobeaker/stores/memstore"
 )
 
 // Environment is what the server takes from outside.
@@ -36,6 +37,7 @@ type Server struct {
 	env     Environment
 	log     *slog.Logger
 	gateway *middleware.Gateway
+	store   stores.Store // of the session page; nil if there is none
 	// upgraded counts handlers that may own their connection: Shutdown does not
 	// wait for those.
 	upgraded sync.WaitGroup
@@ -126,6 +128,7 @@ func (s *Server) sessionPage(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
 	}
+	s.store = store
 	if p, ok := stores.As[stores.Pinger](store); ok {
 		if err := p.Ping(ctx); err != nil {
 			return nil, fmt.Errorf("server: session store: %w", err)
@@ -135,7 +138,8 @@ func (s *Server) sessionPage(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
 	}
-	shared := o.DataDir != "" || o.FileDir != "" || o.Type == "cookie"
+	_, alone := store.(*memstore.Store)
+	shared := !alone
 	editable := s.config.Session == nil || s.config.Session.Editable
 	if editable && s.config.Session != nil {
 		s.log.Warn("the session page is editable: whoever reaches it can set and delete any key of their own session, those that applications trust included; remove editable from [session] unless this is a test")
@@ -220,6 +224,9 @@ func (s *Server) stop(server *http.Server, cancel context.CancelFunc, served <-c
 		s.upgraded.Wait()
 	}
 	s.gateway.Close()
+	if c, ok := s.store.(io.Closer); ok {
+		_ = c.Close()
+	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("server: stop: %w", err)
 	}

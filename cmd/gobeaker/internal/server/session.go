@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +66,9 @@ type Session struct {
 	IDPattern     string   `toml:"id_pattern"`
 	Lenient       bool     `toml:"lenient_cookies"`
 	Plaintext     bool     `toml:"accept_plaintext"`
+
+	// Extra are the options of the back end: table_name, sa.url, memcache_module …
+	Extra map[string]any `toml:"extra"`
 
 	dataDir string // of a flag or the environment
 }
@@ -220,6 +225,34 @@ func (s *Session) applyOdd(o *compat.Options) (err error) {
 		if o.IDs, err = beakerfmt.NewIDRule(s.IDPattern); err != nil {
 			return err
 		}
+	}
+	return addExtra(o, "", s.Extra)
+}
+
+// addExtra adds options of the back end to those of the ini file. A dotted key of
+// TOML is a table in a table.
+func addExtra(o *compat.Options, prefix string, extra map[string]any) error {
+	for name, v := range extra {
+		name = prefix + name
+		switch v := v.(type) {
+		case map[string]any:
+			if err := addExtra(o, name+".", v); err != nil {
+				return err
+			}
+			continue
+		case string, int64, bool, float64:
+		default:
+			return fmt.Errorf("extra: %s: give text, a number, true or false", name)
+		}
+		if prefix == "" && slices.Contains(tags(Session{}), name) {
+			return fmt.Errorf("extra: %s: it stands in [session] itself", name)
+		}
+		all := maps.Clone(o.Extra) // of an ini file that others may use
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[name] = fmt.Sprint(v)
+		o.Extra = all
 	}
 	return nil
 }
