@@ -49,13 +49,26 @@ func (s *site) open(change ...func(*compat.Options)) {
 	for _, f := range change {
 		f(&o)
 	}
-	var store stores.Store = s.store
 	switch {
 	case o.Type == "cookie":
-		store = nil
+		s.openWith(o, nil)
 	case lockless:
-		store = swapStore{s.store}
+		s.openWith(o, swapStore{s.store})
+	default:
+		s.openWith(o, s.store)
 	}
+}
+
+// openOver makes a manager over another store.
+func (s *site) openOver(store stores.Store) {
+	s.t.Helper()
+	o := compat.Defaults()
+	o.Secret = "sekrit"
+	s.openWith(o, store)
+}
+
+func (s *site) openWith(o compat.Options, store stores.Store) {
+	s.t.Helper()
 	m, err := compat.New(o, store, compat.Environment{
 		Now:    func() time.Time { return s.now },
 		Random: s.random,

@@ -44,6 +44,8 @@ var rules = []rule{
 	{packages: "stores/backend", module: []string{"compat", "stores/*", "stores", "beakerfmt/..."}},
 	{packages: "stores/...", module: []string{"stores", "stores/internal/...", "beakerfmt/..."}, others: true},
 	{packages: "compat", module: []string{"stores", "beakerfmt/..."}, never: systems},
+	{packages: "compat/upkeep", module: []string{"compat", "stores", "stores/filestore", "beakerfmt/..."}, others: true, never: []string{"net", "net/http/..."}},
+	{packages: "compat/migrate", module: []string{"compat", "stores", "beakerfmt/..."}, others: true, never: []string{"net", "net/http/..."}},
 	{packages: "iniconf", module: []string{"compat", "beakerfmt/..."}, never: []string{"net", "net/http/...", "syscall"}},
 	{packages: "middleware", module: []string{"compat", "stores", "beakerfmt/..."}, never: []string{"os/...", "syscall"}},
 	{packages: "cmd/...", module: []string{"..."}, others: true},
