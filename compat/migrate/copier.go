@@ -375,16 +375,10 @@ func (c *copier) logOut(ctx context.Context, b *batch, info stores.Info) error {
 	}
 	ended := false
 	end := func(there pyvalue.Value) (pyvalue.Value, error) {
-		ended = false
-		if there == nil {
-			return nil, nil
+		if ended = c.outlived(there, info); ended {
+			return nil, stores.ErrRemove
 		}
-		e, err := c.o.To.Manager.Examine(there)
-		if err != nil || e.State == compat.Dead || !info.Modified.IsZero() && e.Accessed.After(info.Modified) {
-			return nil, nil
-		}
-		ended = true
-		return nil, stores.ErrRemove
+		return nil, nil
 	}
 	var err error
 	if c.o.DryRun {
@@ -402,4 +396,14 @@ func (c *copier) logOut(ctx context.Context, b *batch, info stores.Info) error {
 		b.counts.LoggedOut++
 	}
 	return nil
+}
+
+// outlived reports whether there is a session at the destination that was logged out at
+// the source since it was last used.
+func (c *copier) outlived(there pyvalue.Value, info stores.Info) bool {
+	if there == nil {
+		return false
+	}
+	e, err := c.o.To.Manager.Examine(there)
+	return err == nil && e.State != compat.Dead && (info.Modified.IsZero() || !e.Accessed.After(info.Modified))
 }

@@ -239,17 +239,22 @@ func TestDecisions(t *testing.T) {
 	require.Equal(t, compat.Expired, get(t, dst, id(6)).State)
 }
 
-// TestVerifyFinds what is missing and what is another session.
+// TestVerifyFinds what is missing, what is another session, and what was logged out.
 func TestVerifyFinds(t *testing.T) {
 	src, dst := side(t, memstore.New(), nil), side(t, memstore.New(), nil)
 	put(t, src, id(1), session(1, time.Minute))
 	put(t, src, id(2), session(2, time.Minute))
 	put(t, dst, id(2), session(3, time.Minute))
+	logout := pyvalue.NewDict()
+	logout.SetStr("_path", pyvalue.Str("/"))
+	put(t, src, id(3), logout)
+	put(t, dst, id(3), session(3, time.Minute))
+	put(t, src, id(4), logout)
 	found := map[string]migrate.Reason{}
 	c, err := migrate.Verify(t.Context(), migrate.Options{From: src, To: dst, Problem: func(p migrate.Problem) { found[p.ID] = p.Reason }})
 	require.NoError(t, err)
-	require.Equal(t, migrate.Counts{Listed: 2, Failed: 2}, c)
-	require.Equal(t, map[string]migrate.Reason{id(1): migrate.Missing, id(2): migrate.Different}, found)
+	require.Equal(t, migrate.Counts{Listed: 4, Empty: 2, Failed: 3}, c)
+	require.Equal(t, map[string]migrate.Reason{id(1): migrate.Missing, id(2): migrate.Different, id(3): migrate.Different}, found)
 }
 
 // TestJSONLoses: what JSON does not hold is told with its place, and stays.

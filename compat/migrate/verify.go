@@ -11,7 +11,7 @@ import (
 
 // Verify compares the two sides record by record and writes nothing. A session of the
 // source that the destination has is counted as Done, or as Later if it was used there since; one
-// that it does not have is a Problem, and so is one that is there and not the same.
+// that it does not have is a Problem, and so is one that is there and not the same, or that was logged out at the source.
 func Verify(ctx context.Context, o Options) (Counts, error) {
 	if err := o.check(); err != nil {
 		return Counts{}, fmt.Errorf("migrate: %w: %w", ErrOptions, err)
@@ -24,7 +24,7 @@ func Verify(ctx context.Context, o Options) (Counts, error) {
 func (c *copier) verify(ctx context.Context, b *batch) error {
 	b.counts.Listed += int64(len(b.infos))
 	for _, info := range b.infos {
-		if err := c.verifyOne(ctx, b, info.ID); err != nil {
+		if err := c.verifyOne(ctx, b, info); err != nil {
 			return err
 		}
 	}
@@ -34,10 +34,12 @@ func (c *copier) verify(ctx context.Context, b *batch) error {
 var (
 	errMissing = errors.New("the destination has no such session")
 	errOther   = errors.New("the destination has another session")
+	errOutlive = errors.New("it was logged out at the source, and the destination still has it; another pass removes it")
 	errForm    = errors.New("the destination has it in another form than its settings say, so its Python may not read it; another pass converts it")
 )
 
-func (c *copier) verifyOne(ctx context.Context, b *batch, id string) error {
+func (c *copier) verifyOne(ctx context.Context, b *batch, info stores.Info) error {
+	id := info.ID
 	v, err := c.o.From.Store.Get(ctx, id)
 	switch {
 	case errors.Is(err, stores.ErrNotExist):
@@ -52,7 +54,7 @@ func (c *copier) verifyOne(ctx context.Context, b *batch, id string) error {
 		return c.fail(b, id, reasonOf(err), err)
 	case e.State == compat.Dead:
 		b.counts.Empty++
-		return nil
+		return c.verifyLogout(ctx, b, info)
 	case e.State == compat.Expired && !c.o.All:
 		b.counts.Expired++
 		return nil
@@ -78,5 +80,22 @@ func (c *copier) verifyOne(ctx context.Context, b *batch, id string) error {
 		return c.fail(b, id, Inexpressive, errForm)
 	}
 	b.count(result.outcome)
+	return nil
+}
+
+// verifyLogout looks whether a session that was logged out at the source is still there.
+func (c *copier) verifyLogout(ctx context.Context, b *batch, info stores.Info) error {
+	if c.o.KeepLoggedOut {
+		return nil
+	}
+	there, err := c.o.To.Store.Get(ctx, info.ID)
+	switch {
+	case errors.Is(err, stores.ErrNotExist), errors.Is(err, stores.ErrCorrupt):
+		return nil
+	case err != nil:
+		return c.fail(b, info.ID, Conflict, err)
+	case c.outlived(there, info):
+		return c.fail(b, info.ID, Different, errOutlive)
+	}
 	return nil
 }
