@@ -137,6 +137,21 @@ type Record struct {
 	Value pyvalue.Value
 }
 
+// Looker is a Store in which a record can be read without a lock.
+type Looker interface {
+	// Look is Get for tools: what is being written at that moment need not be seen,
+	// and nobody is waited for, or kept waiting.
+	Look(ctx context.Context, id string) (pyvalue.Value, error)
+}
+
+// Look is s.Look if s is a Looker, and s.Get if not.
+func Look(ctx context.Context, s Store, id string) (pyvalue.Value, error) {
+	if l, ok := s.(Looker); ok {
+		return l.Look(ctx, id)
+	}
+	return s.Get(ctx, id)
+}
+
 // Wrapper is a Store around another one. It has all the methods of the optional
 // capabilities, and really has those of the store inside: see [As].
 type Wrapper interface {

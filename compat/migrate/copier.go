@@ -76,7 +76,7 @@ func (c *copier) migrate(ctx context.Context, b *batch) error {
 // read reads and converts a record. Not ok: there is nothing to be written.
 func (c *copier) read(ctx context.Context, b *batch, info stores.Info) (it item, ok bool, err error) {
 	id := info.ID
-	v, err := c.o.From.Store.Get(ctx, id)
+	v, err := stores.Look(ctx, c.o.From.Store, id) // what is written meanwhile is brought by the next pass
 	switch {
 	case errors.Is(err, stores.ErrNotExist):
 		c.absent(ctx, b, id)

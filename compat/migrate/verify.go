@@ -40,7 +40,7 @@ var (
 
 func (c *copier) verifyOne(ctx context.Context, b *batch, info stores.Info) error {
 	id := info.ID
-	v, err := c.o.From.Store.Get(ctx, id)
+	v, err := stores.Look(ctx, c.o.From.Store, id)
 	switch {
 	case errors.Is(err, stores.ErrNotExist):
 		c.absent(ctx, b, id)

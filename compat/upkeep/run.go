@@ -253,7 +253,7 @@ func (r *run) decide(info stores.Info) (verdict, error) {
 	var err error
 	if c.o.DryRun {
 		var value pyvalue.Value
-		if value, err = c.store.Get(r.ctx, info.ID); err == nil {
+		if value, err = stores.Look(r.ctx, c.store, info.ID); err == nil {
 			v = c.judge(value, old)
 		}
 	} else {

@@ -17,7 +17,7 @@ import (
 )
 
 // Store is a file store. It implements [stores.Store], [stores.Updater],
-// [stores.Locker], [stores.Lister] and [stores.Pinger], and is safe for
+// [stores.Locker], [stores.Lister], [stores.Pinger] and [stores.Looker], and is safe for
 // concurrent use, together with other Stores and processes on the same
 // directories.
 type Store struct {
@@ -33,6 +33,7 @@ var _ interface {
 	stores.Locker
 	stores.Lister
 	stores.Pinger
+	stores.Looker
 } = (*Store)(nil)
 
 // New returns a file store, or an error that says which option is wrong. It

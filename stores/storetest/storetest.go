@@ -52,6 +52,7 @@ func Run(t *testing.T, h Harness) {
 		"waiting ends with context":   testWaitingEnds,
 		"update removes":              testUpdateRemoves,
 		"insert":                      testInsert,
+		"look":                        testLook,
 		"list":                        testList,
 		"ping":                        testPing,
 	} {
@@ -331,4 +332,22 @@ func testInsert(t *testing.T, s stores.Store) {
 	_, err := s.Get(ctx, id(4))
 	require.ErrorIs(t, err, stores.ErrNotExist)
 	requireSame(t, pyvalue.Str("gAJ9cQEu"), get(t, ctx, s, id(5)))
+}
+
+func testLook(t *testing.T, s stores.Store) {
+	look := func(id string) (pyvalue.Value, error) { return stores.Look(t.Context(), s, id) }
+	_, err := look(id(1))
+	require.ErrorIs(t, err, stores.ErrNotExist)
+	_, err = look("a/b")
+	require.ErrorIs(t, err, stores.ErrInvalidID)
+	for n := range int64(3) {
+		require.NoError(t, s.Put(t.Context(), id(1), dict(n)))
+		v, err := look(id(1))
+		require.NoError(t, err)
+		requireSame(t, dict(n), v)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = stores.Look(ctx, s, id(1))
+	require.ErrorIs(t, err, context.Canceled)
 }

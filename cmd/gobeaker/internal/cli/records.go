@@ -61,7 +61,7 @@ func (r *stored) form() string {
 // look reads a record. The error is one of the store.
 func (s *openStore) look(ctx context.Context, info stores.Info) (stored, error) {
 	r := stored{Info: info, state: stateEmpty}
-	v, err := s.store.Get(ctx, info.ID)
+	v, err := stores.Look(ctx, s.store, info.ID)
 	switch {
 	case errors.Is(err, stores.ErrNotExist): // it has gone, or has no session in it
 		return r, nil
