@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gobeaker/gobeaker/stores"
@@ -27,8 +26,8 @@ import (
 // directory.
 func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, error] {
 	return func(yield func(stores.Info, error) bool) {
-		w := walk{store: s, ctx: ctx, yield: yield, from: from}
-		if err := w.above("", 0); err != nil && !errors.Is(err, errStop) {
+		w := walk{store: s, ctx: ctx, yield: yield}
+		if err := sysfile.RecordDirs(ctx, s.dbmDir, from, w.records); err != nil && !errors.Is(err, errStop) {
 			yield(stores.Info{}, failed("list", "", sysfile.In(s.dbmDir, err)))
 		}
 	}
@@ -37,43 +36,18 @@ func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, er
 // errStop: the caller has seen enough.
 var errStop = errors.New("stop")
 
-// recordLevel is how many directories lie above a record.
-const recordLevel = 2
-
 type walk struct {
 	store *Store
 	ctx   context.Context
 	yield func(stores.Info, error) bool
-	from  string // the directory to begin with
-}
-
-// above visits, in order, what is in a directory above those of the records; rel
-// is its path below the store's directory. A directory that has vanished is empty.
-func (w *walk) above(rel string, level int) error {
-	entries, err := os.ReadDir(filepath.Join(w.store.dbmDir, rel))
-	if err != nil {
-		return unlessGone(err)
-	}
-	if level == recordLevel {
-		return w.records(rel, entries)
-	}
-	for _, e := range entries {
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		name := path.Join(rel, e.Name())
-		if name < w.from && !strings.HasPrefix(w.from, name+"/") || !e.IsDir() && e.Type()&fs.ModeSymlink == 0 {
-			continue
-		}
-		if err := w.above(name, level+1); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // records visits the records of a directory, of which each may have several files.
-func (w *walk) records(rel string, entries []fs.DirEntry) error {
+func (w *walk) records(rel string) error {
+	entries, err := os.ReadDir(filepath.Join(w.store.dbmDir, rel))
+	if err != nil {
+		return sysfile.UnlessGone(err)
+	}
 	ids := make([]string, 0, len(entries))
 	for _, e := range entries {
 		if id, ok := recordOf(e.Name()); ok && w.store.ids.Valid(id) && path.Dir(relative(id)) == rel {
@@ -157,16 +131,6 @@ func (w *walk) tell(i stores.Info, err error) error {
 		return errStop
 	}
 	return nil
-}
-
-// unlessGone returns nil for the errors of a directory that is not there, or is
-// none.
-func unlessGone(err error) error {
-	err = sysfile.Bare(err)
-	if err == syscall.ENOENT || err == syscall.ENOTDIR {
-		return nil
-	}
-	return err
 }
 
 // Ping implements [stores.Pinger]: it makes the two directories if they are

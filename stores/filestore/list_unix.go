@@ -6,13 +6,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,8 +32,8 @@ const listBatch = 256
 // belongs, are not. A cursor is a directory, "1/1e", which is listed again.
 func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, error] {
 	return func(yield func(stores.Info, error) bool) {
-		w := walk{store: s, ctx: ctx, yield: yield, from: from}
-		if err := w.above("", 0); err != nil && !errors.Is(err, errStop) {
+		w := walk{store: s, ctx: ctx, yield: yield}
+		if err := sysfile.RecordDirs(ctx, s.fileDir, from, w.records); err != nil && !errors.Is(err, errStop) {
 			yield(stores.Info{}, failed("list", "", sysfile.In(s.fileDir, err)))
 		}
 	}
@@ -45,46 +42,17 @@ func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, er
 // errStop: the caller has seen enough.
 var errStop = errors.New("stop")
 
-// recordLevel is how many directories lie above a record.
-const recordLevel = 2
-
 type walk struct {
 	store *Store
 	ctx   context.Context
 	yield func(stores.Info, error) bool
-	from  string // the directory to begin with
-}
-
-// above visits, in order, what is in a directory above those of the records; rel
-// is its path below the store's directory. A directory that has vanished is empty.
-func (w *walk) above(rel string, level int) error {
-	if level == recordLevel {
-		return w.records(rel)
-	}
-	entries, err := os.ReadDir(filepath.Join(w.store.fileDir, rel))
-	if err != nil {
-		return unlessGone(err)
-	}
-	for _, e := range entries {
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		name := path.Join(rel, e.Name())
-		if name < w.from && !strings.HasPrefix(w.from, name+"/") || !e.IsDir() && e.Type()&fs.ModeSymlink == 0 {
-			continue
-		}
-		if err := w.above(name, level+1); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // records visits the records of a directory, in whatever order they come.
 func (w *walk) records(rel string) error {
 	d, err := os.Open(filepath.Join(w.store.fileDir, rel))
 	if err != nil {
-		return unlessGone(err)
+		return sysfile.UnlessGone(err)
 	}
 	defer func() { _ = d.Close() }()
 	fd := int(d.Fd())
@@ -102,7 +70,7 @@ func (w *walk) records(rel string) error {
 			return nil
 		}
 		if err != nil {
-			return unlessGone(err)
+			return sysfile.UnlessGone(err)
 		}
 	}
 }
@@ -140,16 +108,6 @@ func (w *walk) tell(i stores.Info, err error) error {
 		return errStop
 	}
 	return nil
-}
-
-// unlessGone returns nil for the errors of a directory that is not there, or is
-// none.
-func unlessGone(err error) error {
-	err = sysfile.Bare(err)
-	if err == syscall.ENOENT || err == syscall.ENOTDIR {
-		return nil
-	}
-	return err
 }
 
 // Ping implements [stores.Pinger]: it makes the two directories if they are

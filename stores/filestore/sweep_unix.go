@@ -371,7 +371,7 @@ func (w *Sweep) leaves(ctx context.Context, root string, visit func(dir leaf, na
 			}
 		})
 	}
-	err := belowDirs(root, recordLevel, func(path string) error {
+	err := belowDirs(root, sysfile.RecordLevel, func(path string) error {
 		select {
 		case paths <- path:
 			return nil
@@ -394,7 +394,7 @@ func belowDirs(path string, levels int, visit func(path string) error) error {
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return unlessGone(err)
+		return sysfile.UnlessGone(err)
 	}
 	for _, e := range entries {
 		if e.IsDir() {
@@ -409,7 +409,7 @@ func belowDirs(path string, levels int, visit func(path string) error) error {
 func (w *Sweep) leaf(ctx context.Context, path string, visit func(dir leaf, names []string) error) error {
 	d, err := os.Open(path)
 	if err != nil {
-		return unlessGone(err)
+		return sysfile.UnlessGone(err)
 	}
 	defer func() { _ = d.Close() }()
 	dir := leaf{fd: int(d.Fd()), path: path, name: filepath.Base(path)}
@@ -425,7 +425,7 @@ func (w *Sweep) leaf(ctx context.Context, path string, visit func(dir leaf, name
 			return nil
 		}
 		if err != nil {
-			return unlessGone(err)
+			return sysfile.UnlessGone(err)
 		}
 	}
 }
@@ -434,7 +434,7 @@ func (w *Sweep) leaf(ctx context.Context, path string, visit func(dir leaf, name
 // refuses the others.
 func (w *Sweep) emptyDirectories() {
 	for _, root := range []string{w.store.fileDir, w.store.lockDir} {
-		for level := recordLevel; level > 0; level-- {
+		for level := sysfile.RecordLevel; level > 0; level-- {
 			_ = belowDirs(root, level, func(path string) error {
 				switch unix.Rmdir(path) {
 				case nil:
