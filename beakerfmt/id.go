@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 )
 
 const (
@@ -35,6 +36,14 @@ func NewIDRule(pattern string) (IDRule, error) {
 		return IDRule{}, fmt.Errorf("beakerfmt: session id pattern: %w", err)
 	}
 	return IDRule{pattern: re}, nil
+}
+
+// String returns the pattern that NewIDRule was given; "" for the zero rule.
+func (r IDRule) String() string {
+	if r.pattern == nil {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(r.pattern.String(), `\A(?:`), `)\z`)
 }
 
 // Valid reports whether id is acceptable.

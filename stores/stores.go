@@ -119,6 +119,15 @@ type Pinger interface {
 	Ping(ctx context.Context) error
 }
 
+// Clock is a Store whose server has a clock of its own.
+type Clock interface {
+	// Now returns the time by that clock at the moment when it returns. Of several
+	// servers it is the clock that differs most from this process's. Some tell whole
+	// seconds only: then it may be off by half a second. A store that turns out to have
+	// no such clock, as a file of SQLite, returns errors.ErrUnsupported.
+	Now(ctx context.Context) (time.Time, error)
+}
+
 // Inserter is a Store that can write many records at once where there are none yet.
 type Inserter interface {
 	// Insert writes each record of which the store has no session, as one batch. It
@@ -160,7 +169,7 @@ type Wrapper interface {
 }
 
 // As returns s as one of the optional capabilities ([Updater], [Locker], [Lister],
-// [Pinger], [Inserter]), if it is one. A Wrapper is one if what it wraps is.
+// [Pinger], [Inserter], [Clock]), if it is one. A Wrapper is one if what it wraps is.
 func As[Capability any](s Store) (Capability, bool) {
 	c, ok := s.(Capability)
 	for inner := s; ok; {

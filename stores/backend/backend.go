@@ -32,7 +32,8 @@ var ErrUnsupported = errors.New("session type has no store")
 // and behavior.* (ext:memcached), urls and redis-py's options (ext:rediscluster),
 // table_name, schema_name and sa.* (ext:database, ext:sqla), dbm_dir (dbm). Beaker
 // passes over these, which are ours: fsync (file, dbm), dbm_format (dumb, gnu or
-// sqlite3: of new records), create_table (false: a missing table is an error),
+// sqlite3: of new records), create_table (false: a missing table is an error), read_only
+// (true: a file of SQLite is left as it is, for who only looks),
 // master_name, sentinels, sentinel_username and sentinel_password (ext:redis).
 func Open(o compat.Options) (stores.Store, error) {
 	kind := o.Type
@@ -195,6 +196,10 @@ func openSQL(o compat.Options, sqla bool) (stores.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	readOnly, err := truth(o, "read_only", false)
+	if err != nil {
+		return nil, err
+	}
 	engine := map[string]string{}
 	for name, v := range o.Extra {
 		if strings.HasPrefix(name, "sa.") {
@@ -203,7 +208,7 @@ func openSQL(o compat.Options, sqla bool) (stores.Store, error) {
 	}
 	return sqlstore.New(sqlstore.Options{
 		URL: o.URL, Options: engine, Table: o.Extra["table_name"], Schema: o.Extra["schema_name"],
-		Sqla: sqla, Create: create, IDs: o.IDs,
+		Sqla: sqla, Create: create, ReadOnly: readOnly, IDs: o.IDs,
 	})
 }
 

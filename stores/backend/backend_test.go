@@ -61,6 +61,8 @@ func TestOpen(t *testing.T) {
 			o.Type, o.Extra = "ext:database", m{"sa.url": "postgresql+psycopg2://u@127.0.0.1/d"}
 		}, &sqlstore.Store{}, ""},
 		"database, no url":            {func(o *compat.Options) { o.Type = "ext:database" }, nil, "url"},
+		"database, read only":         {func(o *compat.Options) { o.Type, o.URL, o.Extra = "ext:database", "sqlite://", m{"read_only": "true"} }, &sqlstore.Store{}, ""},
+		"database, read_only no word": {func(o *compat.Options) { o.Type, o.URL, o.Extra = "ext:database", "sqlite://", m{"read_only": "x"} }, nil, `read_only: "x"`},
 		"database, create is no word": {func(o *compat.Options) { o.Type, o.URL, o.Extra = "ext:database", "sqlite://", m{"create_table": "x"} }, nil, `create_table: "x"`},
 		"sqla":                        {func(o *compat.Options) { o.Type, o.URL = "ext:sqla", "mysql://u@127.0.0.1/d" }, &sqlstore.Store{}, ""},
 		"mongodb, no url":             {func(o *compat.Options) { o.Type = "ext:mongodb" }, nil, "url is required"},

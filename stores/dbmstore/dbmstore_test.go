@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,6 +72,32 @@ func TestConformance(t *testing.T) {
 	t.Run("fsync", func(t *testing.T) {
 		storetest.Run(t, storetest.Harness{New: func(t *testing.T) stores.Store { return open(t, Options{Fsync: true, Protocol: 5}) }})
 	})
+}
+
+// TestPipes: where a pipe has taken the place of a file nobody is waited for, and a new
+// session goes in its place.
+func TestPipes(t *testing.T) {
+	for _, pipes := range [][]string{{""}, {".dat", ".dir"}, {".dir"}, {".dat"}} {
+		s := open(t, Options{})
+		require.NoError(t, s.Put(t.Context(), testID, pyvalue.Str("v")))
+		for _, suffix := range []string{".dat", ".dir"} {
+			if pipes[0] == "" || slices.Contains(pipes, suffix) {
+				require.NoError(t, os.Remove(s.base(testID)+suffix))
+			}
+		}
+		for _, suffix := range pipes {
+			require.NoError(t, syscall.Mkfifo(s.base(testID)+suffix, 0o666))
+		}
+		_, err := s.Get(t.Context(), testID)
+		require.ErrorIs(t, err, stores.ErrCorrupt, pipes)
+		if slices.Contains(pipes, ".dat") { // which is written in place
+			continue
+		}
+		require.NoError(t, s.Put(t.Context(), testID, pyvalue.Str("w")), pipes)
+		v, err := s.Get(t.Context(), testID)
+		require.NoError(t, err)
+		require.Equal(t, pyvalue.Str("w"), v)
+	}
 }
 
 func TestLayout(t *testing.T) {

@@ -82,7 +82,11 @@ func detect(base string) (kind, error) {
 	case pag && dir || db:
 		return isForeign, nil
 	case dat && dir:
-		if first, err := firstBytes(base+".dir", 1); err != nil || first == "" || first == "'" || first == `"` {
+		first, err := firstBytes(base+".dir", 1)
+		if errors.Is(err, errIrregular) {
+			return isUnknown, nil
+		}
+		if err != nil || first == "" || first == "'" || first == `"` {
 			return isDumb, err
 		}
 	}
@@ -92,7 +96,7 @@ func detect(base string) (kind, error) {
 		return isDumb, nil // a damaged one
 	case errors.Is(err, syscall.ENOENT):
 		return isAbsent, nil
-	case errors.Is(err, syscall.EISDIR):
+	case errors.Is(err, errIrregular):
 		return isUnknown, nil
 	case err != nil:
 		return isUnknown, err
@@ -130,13 +134,13 @@ func kindOf(magic string) kind {
 
 // firstBytes returns up to n bytes from the beginning of a file.
 func firstBytes(path string, n int) (string, error) {
-	fd, err := sysfile.Open(path, syscall.O_RDONLY, 0)
+	f, _, err := openFile(path)
 	if err != nil {
 		return "", err
 	}
 	b := make([]byte, n)
-	got, err := sysfile.Read(fd, b)
-	return string(b[:got]), errors.Join(err, sysfile.Close(fd))
+	got, err := sysfile.Read(int(f), b)
+	return string(b[:got]), errors.Join(err, f.Close())
 }
 
 // read returns the pickle of a session, under any lock. The error is
@@ -234,18 +238,29 @@ func (s *Store) remove(base string) error {
 // errTooLarge: what is there is beyond the limit.
 var errTooLarge = fmt.Errorf("%w: %w", stores.ErrCorrupt, stores.ErrTooLarge)
 
-// openFile opens a file of a database to read it.
+// errIrregular: there is a directory, pipe or device where a database has a file.
+var errIrregular = corrupt(errors.New("it is no regular file"))
+
+// openFile opens a file of a database to read it. It waits for nobody, as it would for
+// who writes to a pipe.
 func openFile(path string) (sysfile.File, int64, error) {
-	fd, err := sysfile.Open(path, syscall.O_RDONLY, 0)
+	fd, err := sysfile.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == syscall.ENXIO { // a socket
+		return -1, 0, errIrregular
+	}
 	if err != nil {
 		return -1, 0, err
 	}
 	f := sysfile.File(fd)
-	size, err := f.Size()
+	var st syscall.Stat_t
+	err = sysfile.Fstat(fd, &st)
+	if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		err = errIrregular
+	}
 	if err != nil {
 		return -1, 0, errors.Join(err, f.Close())
 	}
-	return f, size, nil
+	return f, st.Size, nil
 }
 
 // readGNU reads the session of a GNU database.

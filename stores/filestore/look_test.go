@@ -5,6 +5,7 @@ package filestore
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,4 +61,23 @@ func TestLook(t *testing.T) {
 	require.NoError(t, os.Mkdir(path, 0o755))
 	_, err = s.Look(t.Context(), testID)
 	require.ErrorIs(t, err, stores.ErrCorrupt)
+}
+
+// TestPipe: where a pipe has taken the place of a record nobody is waited for.
+func TestPipe(t *testing.T) {
+	s := open(t, Options{})
+	require.NoError(t, s.Put(t.Context(), testID, pyvalue.Str("v")))
+	require.NoError(t, os.Remove(s.recordPath(testID)))
+	require.NoError(t, syscall.Mkfifo(s.recordPath(testID), 0o666))
+	read := func() {
+		_, err := s.Get(t.Context(), testID)
+		require.ErrorIs(t, err, stores.ErrCorrupt)
+		_, err = s.Look(t.Context(), testID)
+		require.ErrorIs(t, err, stores.ErrCorrupt)
+	}
+	read()
+	writer, err := os.OpenFile(s.recordPath(testID), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer writer.Close()
+	read()
 }

@@ -48,7 +48,8 @@ func (b *buffer) giveBack() {
 // readRecord reads a record into buf. The error is stores.ErrNotExist, wraps
 // stores.ErrCorrupt, or is an errno.
 func (s *Store) readRecord(path string, buf *buffer) error {
-	fd, err := sysfile.Open(path, syscall.O_RDONLY, 0)
+	// A pipe in place of a record is not waited for; without a writer it is empty.
+	fd, err := sysfile.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err == syscall.ENOENT {
 		return stores.ErrNotExist
 	}
@@ -69,7 +70,7 @@ func (s *Store) readAll(fd int, buf *buffer) error {
 		}
 		n, err := sysfile.Read(fd, buf.b[len(buf.b):cap(buf.b)])
 		switch {
-		case err == syscall.EISDIR:
+		case err == syscall.EISDIR, err == syscall.EAGAIN:
 			return fmt.Errorf("%w: %w", stores.ErrCorrupt, err)
 		case err != nil:
 			return err

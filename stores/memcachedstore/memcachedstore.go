@@ -14,8 +14,8 @@ import (
 )
 
 // Store is a memcached store. It implements [stores.Store], [stores.Updater],
-// [stores.Inserter], [stores.Lister] and [stores.Pinger], and is safe for concurrent
-// use. Beaker locks no sessions in memcached, so it is no [stores.Locker].
+// [stores.Inserter], [stores.Lister], [stores.Pinger] and [stores.Clock], and is safe for
+// concurrent use. Beaker locks no sessions in memcached, so it is no [stores.Locker].
 type Store struct {
 	settings
 	selector *Selector
@@ -27,6 +27,7 @@ var _ interface {
 	stores.Inserter
 	stores.Lister
 	stores.Pinger
+	stores.Clock
 } = (*Store)(nil)
 
 // New returns a memcached store, or an error that says which option is wrong. It does

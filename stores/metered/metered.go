@@ -109,6 +109,7 @@ var _ interface {
 	stores.Lister
 	stores.Pinger
 	stores.Inserter
+	stores.Clock
 	io.Closer
 } = (*Store)(nil)
 
@@ -231,6 +232,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	s.tell(Event{Op: Ping}, begun, err)
 	return err
+}
+
+// Now implements [stores.Clock]. Nobody is told of it: it is no operation on sessions.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	c, err := inside[stores.Clock](s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.Now(ctx)
 }
 
 // Close closes the store inside, if that can be closed.

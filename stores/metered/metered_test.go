@@ -124,6 +124,25 @@ func TestCapabilities(t *testing.T) {
 	require.False(t, ok, "what the innermost is not, no wrapper is")
 }
 
+// clocked has a clock.
+type clocked struct{ *memstore.Store }
+
+func (clocked) Now(context.Context) (time.Time, error) { return time.Unix(7, 0), nil }
+
+func TestClock(t *testing.T) {
+	s, _ := meter(memstore.New())
+	_, ok := stores.As[stores.Clock](s)
+	require.False(t, ok)
+	_, err := s.Now(t.Context())
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	s, _ = meter(clocked{memstore.New()})
+	c, ok := stores.As[stores.Clock](s)
+	require.True(t, ok)
+	now, err := c.Now(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, time.Unix(7, 0), now)
+}
+
 func TestNobodyIsTold(t *testing.T) {
 	_, err := metered.New(memstore.New(), metered.Options{}).Get(t.Context(), id)
 	require.ErrorIs(t, err, stores.ErrNotExist)

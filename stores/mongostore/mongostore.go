@@ -46,8 +46,8 @@ const (
 const listBatch = 1000
 
 // Store is a store in MongoDB. It implements [stores.Store], [stores.Updater],
-// [stores.Inserter], [stores.Lister] and [stores.Pinger], and is safe for concurrent
-// use.
+// [stores.Inserter], [stores.Lister], [stores.Pinger] and [stores.Clock], and is safe for
+// concurrent use.
 type Store struct {
 	settings
 	mu     sync.Mutex
@@ -61,6 +61,7 @@ var _ interface {
 	stores.Inserter
 	stores.Lister
 	stores.Pinger
+	stores.Clock
 } = (*Store)(nil)
 
 // New returns a store, or an error that says which option is wrong. It does not connect,

@@ -18,8 +18,8 @@ import (
 )
 
 // Store is a store in Redis. It implements [stores.Store], [stores.Updater],
-// [stores.Lister], [stores.Inserter] and [stores.Pinger], and is safe for concurrent
-// use, together with other Stores and processes on the same server.
+// [stores.Lister], [stores.Inserter], [stores.Pinger] and [stores.Clock], and is safe for
+// concurrent use, together with other Stores and processes on the same server.
 type Store struct {
 	settings
 	ids     beakerfmt.IDRule
@@ -34,6 +34,7 @@ var _ interface {
 	stores.Lister
 	stores.Inserter
 	stores.Pinger
+	stores.Clock
 } = (*Store)(nil)
 
 // New returns a store, or an error that says which option is wrong. It does not

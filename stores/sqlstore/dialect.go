@@ -37,6 +37,9 @@ type dialect struct {
 	exactArgs int
 	// accessed is that column as text, data as comparable bytes, size its length.
 	accessed, data, size string
+	// clock asks for the time in UTC. "": the database is in this process, and has its
+	// clock.
+	clock string
 	// layouts are the columns of ext:database and ext:sqla as SQLAlchemy makes them.
 	layouts [2]string
 	// turns are one for who reads, and all for who writes; nil: any number may write

@@ -59,6 +59,7 @@ func openMySQL(t target, o Options) (*dialect, error) {
 		accessed:  "accessed",
 		data:      "data",
 		size:      "LENGTH(data)",
+		clock:     "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)",
 		layouts:   mysqlLayouts,
 	}, nil
 }

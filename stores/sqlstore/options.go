@@ -38,6 +38,10 @@ type Options struct {
 	// Create makes a missing table, and a missing file of SQLite, when it is first
 	// needed, as ext:database does. Without it they are [stores.ErrMissing].
 	Create bool
+	// ReadOnly opens a file of SQLite so that it, and the log beside it, stay as they
+	// are: whoever closes a database last would otherwise move its log into it. Create
+	// does not count then. The other databases are not different for it.
+	ReadOnly bool
 	// Location is the time zone of the Python side, whose local time is in the
 	// table; nil means time.Local.
 	Location *time.Location
@@ -75,7 +79,7 @@ type settings struct {
 
 func (o Options) settle() (settings, error) {
 	c := settings{
-		create: o.Create, location: o.Location, now: o.Now, timeout: o.Timeout,
+		create: o.Create && !o.ReadOnly, location: o.Location, now: o.Now, timeout: o.Timeout,
 	}
 	if c.location == nil {
 		c.location = time.Local

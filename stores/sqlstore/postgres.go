@@ -55,6 +55,7 @@ func openPostgres(t target, o Options) (*dialect, error) {
 		accessed:  "to_char(accessed, 'YYYY-MM-DD HH24:MI:SS.US')",
 		data:      "data",
 		size:      "length(data)",
+		clock:     "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
 		layouts:   postgresLayouts,
 	}, nil
 }

@@ -33,15 +33,22 @@ func openSQLite(t target, o Options) (*dialect, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !alone && !strings.Contains(name, "mode=") {
-		mode := "rw"
-		if o.Create {
-			mode = "rwc"
-		}
-		name = withParam(name, "mode="+mode)
+	o.Create = o.Create && !o.ReadOnly
+	switch {
+	case alone:
+	case o.ReadOnly: // the last of several counts
+		name = withParam(name, "mode=ro")
+	case strings.Contains(name, "mode="):
+	case o.Create:
+		name = withParam(name, "mode=rwc")
+	default:
+		name = withParam(name, "mode=rw")
 	}
 	name = withParam(name, fmt.Sprintf("_pragma=busy_timeout(%d)", busyMillis))
 	connector, err := sqlite.NewConnector(name)
+	if err == nil && o.ReadOnly && path != "" {
+		connector, err = newOnlooker(connector, name, path)
+	}
 	if err != nil {
 		return nil, errors.New("its options do not give a database of SQLite")
 	}

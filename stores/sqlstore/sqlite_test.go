@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,75 @@ func TestSQLiteReadOnly(t *testing.T) {
 	require.NoError(t, os.Rename(path, plain))
 	s := open(t, Options{URL: "sqlite:///file:" + plain + "?mode=ro&uri=true", Create: true})
 	requireReadOnly(t, s)
+}
+
+// TestSQLiteLooking: looking leaves the database, its log and the index of that as they
+// are, whoever else has it open.
+func TestSQLiteLooking(t *testing.T) {
+	for _, mode := range []string{"delete", "wal"} {
+		for _, open2 := range []bool{false, true} {
+			t.Run(fmt.Sprint(mode, open2), func(t *testing.T) {
+				path, url := sqliteFile(t)
+				other := open(t, Options{URL: url})
+				require.NoError(t, other.db.QueryRow("PRAGMA journal_mode="+mode).Scan(new(string)))
+				require.NoError(t, other.Put(t.Context(), "more", pyvalue.Str("w")))
+				if !open2 {
+					require.NoError(t, other.Close())
+				}
+				dir := filepath.Dir(path)
+				before := contents(t, dir)
+				s := open(t, Options{URL: url, ReadOnly: true, Create: true})
+				requireReadOnly(t, s)
+				v, err := s.Get(t.Context(), "more")
+				require.NoError(t, err)
+				require.Equal(t, pyvalue.Str("w"), v)
+				require.NoError(t, s.Close())
+				require.Equal(t, before, contents(t, dir))
+			})
+		}
+	}
+	t.Run("left behind", func(t *testing.T) {
+		path, url := sqliteFile(t)
+		other := open(t, Options{URL: url})
+		require.NoError(t, other.db.QueryRow("PRAGMA journal_mode=wal").Scan(new(string)))
+		require.NoError(t, other.Put(t.Context(), "more", pyvalue.Str("w")))
+		copied := filepath.Join(t.TempDir(), "s.db") // as a crash leaves them
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			data, err := os.ReadFile(path + suffix)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(copied+suffix, data, 0o600))
+		}
+		before := contents(t, filepath.Dir(copied))
+		delete(before, "s.db-shm") // the index is made anew
+		s := open(t, Options{URL: "sqlite:///" + copied, ReadOnly: true})
+		v, err := s.Get(t.Context(), "more")
+		require.NoError(t, err)
+		require.Equal(t, pyvalue.Str("w"), v)
+		require.NoError(t, s.Close())
+		after := contents(t, filepath.Dir(copied))
+		require.Contains(t, after, "s.db-shm")
+		delete(after, "s.db-shm")
+		require.Equal(t, before, after)
+	})
+	requireAll(t, open(t, Options{URL: "sqlite:///" + t.TempDir() + "/none.db", ReadOnly: true, Create: true}), stores.ErrUnavailable, stores.ErrMissing)
+}
+
+// contents are the files of a directory, but not what is in an index: readers mark there
+// how far they read.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		files[e.Name()] = string(data)
+		if strings.HasSuffix(e.Name(), "-shm") {
+			files[e.Name()] = ""
+		}
+	}
+	return files
 }
 
 func requireReadOnly(t *testing.T, s *Store) {

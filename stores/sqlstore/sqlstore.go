@@ -16,8 +16,8 @@ import (
 )
 
 // Store is a SQL store. It implements [stores.Store], [stores.Updater],
-// [stores.Inserter], [stores.Lister] and [stores.Pinger], and is safe for concurrent
-// use, beside other Stores and Beakers on the same table.
+// [stores.Inserter], [stores.Lister], [stores.Pinger] and [stores.Clock], and is safe for
+// concurrent use, beside other Stores and Beakers on the same table.
 type Store struct {
 	settings
 	*dialect
@@ -32,6 +32,7 @@ var _ interface {
 	stores.Inserter
 	stores.Lister
 	stores.Pinger
+	stores.Clock
 } = (*Store)(nil)
 
 // New returns a SQL store, or an error that says which option is wrong. It does not

@@ -88,6 +88,7 @@ func TestDatabases(t *testing.T) {
 			{"live", testLive},
 			{"cache rows", testCacheRow},
 			{"times", testTimes},
+			{"clock", testClock},
 			{"pages", testListPages},
 			{"too large", testTooLarge},
 			{"Beaker's table on MySQL", testBeakersTableOnMySQL},
