@@ -1,6 +1,8 @@
 package iniconf
 
 import (
+	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -73,12 +75,15 @@ func (p Position) String() string {
 // Error is the type of all errors of this package.
 type Error struct {
 	Position
-	Kind Kind
-	Msg  string // what is wrong and what to do; never the value of a secret
-	Err  error  // the cause, for KindFile
+	Kind  Kind
+	Msg   string     // what is wrong and what to do; never the value of a secret
+	Err   error      // the cause, for KindFile
+	Lines []int      // of a KindParsing: all lines that make no sense, in order
+	Via   []Position // the lines that led to the file or section, the first one first
 }
 
-// Error returns "iniconf: file:line:col: what is wrong; what to do".
+// Error returns "iniconf: file:line:col: what is wrong; what to do (included from
+// file:line)".
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("iniconf: ")
@@ -89,6 +94,19 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
+	const most = 3 // at either end
+	for i, p := range e.Via {
+		if left := len(e.Via) - i; i >= most && left > most {
+			if i == most {
+				fmt.Fprintf(&b, ", … %d more …", left-most)
+			}
+			continue
+		}
+		b.WriteString([...]string{" (included from ", ", "}[min(i, 1)] + filepath.Base(p.File) + ":" + strconv.Itoa(p.Line))
+	}
+	if e.Via != nil {
+		b.WriteByte(')')
+	}
 	return b.String()
 }
 
@@ -98,21 +116,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // errorAt makes an *Error; the message must not hold a secret.
 func errorAt(p Position, k Kind, msg string) *Error {
 	return &Error{Position: p, Kind: k, Msg: msg}
-}
-
-// sensitive reports whether the value of a setting may be a key or a password,
-// so that no message may show it. It is deliberately generous.
-func sensitive(key string) bool {
-	k := strings.ToLower(key)
-	for _, word := range [...]string{"secret", "passw", "pwd", "token", "credential", "url", "uri", "dsn", "salt"} {
-		if strings.Contains(k, word) {
-			return true
-		}
-	}
-	if strings.HasSuffix(k, "session.key") || strings.HasSuffix(k, "session_key") {
-		return false // the name of the cookie
-	}
-	return strings.HasSuffix(k, "key") || strings.Contains(k, "_key") || strings.Contains(k, "key_")
 }
 
 // shown quotes a value for a message, or stands in for one that may be secret.

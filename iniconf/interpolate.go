@@ -2,6 +2,7 @@ package iniconf
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -35,73 +36,100 @@ type budget struct {
 type interpolator struct {
 	dialect Dialect
 	scope   scope
-	of      Setting // the value that is asked for; errors name its place
+	of      Setting // the value that is asked for
+	in      Setting // the value that is being read; errors name its place
+	mixed   bool    // it is text of several values by now (Python 2)
 	budget  *budget
+	visit   func(Setting) // is told of the values that references lead to; may be nil
 }
 
 // interpolate returns the value of s with its references replaced, as
-// ConfigParser.get does.
+// ConfigParser.get does. An error names the place of the % that it is about, be
+// it in s or in a value that s leads to.
 func interpolate(d Dialect, sc scope, s Setting, b *budget) (Setting, error) {
-	in := &interpolator{dialect: d, scope: sc, of: s, budget: b}
+	in := &interpolator{dialect: d, scope: sc, of: s, in: s, budget: b}
 	var err error
 	if d == Python2 {
 		s.Value, err = in.rounds(s.Value)
 	} else if strings.Contains(s.Value, "%") {
 		var out strings.Builder
-		err = in.expand(&out, s.Value, 1)
+		err = in.expand(&out, s, 1)
 		s.Value = out.String()
+	}
+	s.spots = nil
+	if err != nil {
+		s.Value = ""
 	}
 	return s, err
 }
 
-func (in *interpolator) fail(k Kind, format string, args ...any) error {
-	return errorAt(in.of.Position, k, fmt.Sprintf("option %q of section [%s]: ", clip(in.of.Key), in.of.Section)+fmt.Sprintf(format, args...))
+// fail makes an error about byte i of the value that is being read.
+func (in *interpolator) fail(k Kind, i int, msg string) error {
+	where := in.in
+	text := fmt.Sprintf("option %q of section [%s]: %s", clip(where.Key), clip(where.Section), msg)
+	if where.Key != in.of.Key || where.Position != in.of.Position {
+		text += fmt.Sprintf("; option %q of section [%s] (%s) leads to it", clip(in.of.Key), clip(in.of.Section), in.of.Position)
+	}
+	if in.mixed {
+		return errorAt(where.Position, k, text)
+	}
+	return errorAt(where.at(i), k, text)
+}
+
+// failWhole makes an error about the value that is asked for.
+func (in *interpolator) failWhole(k Kind, msg string) error {
+	return errorAt(in.of.Position, k, fmt.Sprintf("option %q of section [%s]: %s", clip(in.of.Key), clip(in.of.Section), msg))
 }
 
 // spend takes n bytes of output from the budget.
 func (in *interpolator) spend(n int) error {
 	if in.budget.bytes -= n; in.budget.bytes < 0 {
-		return in.fail(KindLimit, "interpolation makes more text than the limit allows; use fewer %%(name)s, or raise Limits.MaxInterpolated")
+		return in.failWhole(KindLimit, "interpolation makes more text than the limit allows; use fewer %(name)s, or raise Limits.MaxInterpolated")
 	}
 	return nil
 }
 
 func (in *interpolator) step() error {
 	if in.budget.steps--; in.budget.steps < 0 {
-		return in.fail(KindLimit, "interpolation has more references than the limit allows; use fewer %%(name)s, or raise Limits.MaxReferences")
+		return in.failWhole(KindLimit, "interpolation has more references than the limit allows; use fewer %(name)s, or raise Limits.MaxReferences")
 	}
 	return nil
 }
 
-// lookup finds the raw text that a reference stands for.
-func (in *interpolator) lookup(name string) (string, error) {
+// lookup finds what the reference at byte i stands for.
+func (in *interpolator) lookup(name string, i int) (Setting, error) {
 	if err := in.step(); err != nil {
-		return "", err
+		return Setting{}, err
 	}
 	v, ok := in.scope.get(name)
 	if !ok {
 		what := "a name"
-		if !sensitive(in.of.Key) {
+		if !in.mixed && !sensitive(in.of.Key) && !sensitive(in.in.Key) {
 			what = strconv.Quote(clip(name))
 		}
-		return "", in.fail(KindInterpolationMissingOption,
-			"it refers with %%(…)s to %s that is neither in its section nor in [DEFAULT]; define it there, or write %%%% for a percent sign", what)
+		return Setting{}, in.fail(KindInterpolationMissingOption, i, fmt.Sprintf(
+			"it refers with %%(…)s to %s that is neither in its section nor in [DEFAULT]; define it there, or write %%%% for a percent sign", what))
 	}
-	return v.Value, nil
+	if in.visit != nil {
+		in.visit(v)
+	}
+	return v, nil
 }
 
 func (in *interpolator) tooDeep() error {
-	return in.fail(KindInterpolationDepth,
-		"its references go deeper than %d levels; two settings may refer to each other", maxInterpolationDepth)
+	return in.failWhole(KindInterpolationDepth, fmt.Sprintf(
+		"its references go deeper than %d levels; two settings may refer to each other", maxInterpolationDepth))
 }
 
 // expand is Python 3's BasicInterpolation: one pass, references inside
 // references first, every % must mean something.
-func (in *interpolator) expand(out *strings.Builder, rest string, depth int) error {
+func (in *interpolator) expand(out *strings.Builder, s Setting, depth int) error {
 	if depth > maxInterpolationDepth {
 		return in.tooDeep()
 	}
-	for rest != "" {
+	before := in.in
+	in.in = s
+	for rest := s.Value; rest != ""; {
 		i := strings.IndexByte(rest, '%')
 		if i < 0 {
 			i = len(rest)
@@ -111,7 +139,7 @@ func (in *interpolator) expand(out *strings.Builder, rest string, depth int) err
 		}
 		out.WriteString(rest[:i])
 		if rest = rest[i:]; rest == "" {
-			return nil
+			break
 		}
 		if strings.HasPrefix(rest, "%%") {
 			if err := in.spend(1); err != nil {
@@ -121,25 +149,27 @@ func (in *interpolator) expand(out *strings.Builder, rest string, depth int) err
 			rest = rest[2:]
 			continue
 		}
+		place := len(s.Value) - len(rest)
 		name, after, ok := reference3(rest)
 		if !ok {
-			return in.fail(KindInterpolationSyntax,
-				"a %% must be followed by another %% or by (name)s; write %%%% for a percent sign")
+			return in.fail(KindInterpolationSyntax, place,
+				"a % must be followed by another % or by (name)s; write %% for a percent sign")
 		}
-		text, err := in.lookup(name)
+		v, err := in.lookup(name, place)
 		if err != nil {
 			return err
 		}
 		rest = after
-		if strings.Contains(text, "%") {
-			err = in.expand(out, text, depth+1)
-		} else if err = in.spend(len(text)); err == nil {
-			out.WriteString(text)
+		if strings.Contains(v.Value, "%") {
+			err = in.expand(out, v, depth+1)
+		} else if err = in.spend(len(v.Value)); err == nil {
+			out.WriteString(v.Value)
 		}
 		if err != nil {
 			return err
 		}
 	}
+	in.in = before
 	return nil
 }
 
@@ -159,14 +189,19 @@ func reference3(text string) (name, after string, ok bool) {
 // value it is formatted with Python's % operator, at most ten times. Text without "%(" is
 // left alone, so that "50%%" keeps both signs.
 func (in *interpolator) rounds(value string) (string, error) {
-	for range maxInterpolationDepth {
+	for round := range maxInterpolationDepth {
 		if !strings.Contains(value, "%(") {
 			return value, nil
 		}
 		var err error
-		if value, err = in.format(value); err != nil {
+		value, err = in.format(value)
+		switch {
+		case err != nil && round > 0:
+			return "", in.blame(err)
+		case err != nil:
 			return "", err
 		}
+		in.mixed = true
 	}
 	if strings.Contains(value, "%(") {
 		return "", in.tooDeep()
@@ -174,30 +209,70 @@ func (in *interpolator) rounds(value string) (string, error) {
 	return value, nil
 }
 
-// format is Python 2's str % dict, with the conversions that take text.
+// blame finds the value to which an error of a later round is due: the nearest
+// of those that the asked one leads to which is wrong by itself in the same way.
+// Where there is none, as when two values make a reference between them, the
+// error stays with the asked one.
+func (in *interpolator) blame(asked error) error {
+	var lone error // of a value that is wrong only because it stands beside a reference
+	seen := map[string]bool{in.of.Key: true}
+	reached := []Setting{in.of}
+	for i := 0; i < len(reached); i++ {
+		probe := *in
+		probe.in, probe.mixed = reached[i], false
+		probe.visit = func(v Setting) {
+			if !seen[v.Key] && strings.Contains(v.Value, "%") {
+				seen[v.Key] = true
+				reached = append(reached, v)
+			}
+		}
+		_, err := probe.format(probe.in.Value)
+		switch {
+		case err == nil || err.(*Error).Kind != asked.(*Error).Kind:
+		case strings.Contains(probe.in.Value, "%("):
+			return err
+		case lone == nil:
+			lone = err
+		}
+	}
+	if lone != nil {
+		return lone
+	}
+	return asked
+}
+
+// argument is what Python's % operator takes for the next conversion without a
+// name: first the whole mapping, after a name what that name stands for, and
+// each only once.
+type argument struct {
+	text    string
+	mapping bool
+	left    bool
+}
+
+// format is Python 2's str % dict, with the conversions that take text
+// (Objects/stringobject.c, PyString_Format).
 func (in *interpolator) format(text string) (string, error) {
 	var out strings.Builder
-	for text != "" {
-		i := strings.IndexByte(text, '%')
+	arg := argument{mapping: true, left: true}
+	for rest := text; rest != ""; {
+		i := strings.IndexByte(rest, '%')
 		if i < 0 {
-			i = len(text)
+			i = len(rest)
 		}
 		if err := in.spend(i); err != nil {
 			return "", err
 		}
-		out.WriteString(text[:i])
-		if text = text[i:]; text == "" {
+		out.WriteString(rest[:i])
+		if rest = rest[i:]; rest == "" {
 			break
 		}
-		piece, after, err := in.convert(text[1:])
+		piece, after, err := in.convert(rest[1:], len(text)-len(rest), &arg)
 		if err != nil {
 			return "", err
 		}
-		if err := in.spend(len(piece)); err != nil {
-			return "", err
-		}
 		out.WriteString(piece)
-		text = after
+		rest = after
 	}
 	return out.String(), nil
 }
@@ -211,9 +286,6 @@ type conversion struct {
 	precision int // -1: none
 	verb      byte
 }
-
-// maxFieldWidth keeps a width from standing for gigabytes of blanks.
-const maxFieldWidth = 1 << 16
 
 // parseConversion reads what follows a %: (name), flags, width, precision, a
 // length letter that has no effect, the verb.
@@ -264,57 +336,75 @@ func closing(s string) int {
 	return -1
 }
 
-// leadingInt takes the digits at the start of s; none are 0.
+// leadingInt takes the digits at the start of s; none are 0. Too large a number
+// is as wrong as in Python, whose Py_ssize_t has 64 bits.
 func leadingInt(s string) (n int, rest string, ok bool) {
 	for s != "" && s[0] >= '0' && s[0] <= '9' {
-		if n = n*10 + int(s[0]-'0'); n > maxFieldWidth {
+		digit := int(s[0] - '0')
+		if n > (math.MaxInt64-digit)/10 {
 			return 0, "", false
 		}
-		s = s[1:]
+		n, s = n*10+digit, s[1:]
 	}
 	return n, s, true
 }
 
-// convert does the conversion that s begins with: %s, %r and, for one
-// character, %c. It returns what it stands for and what comes after it.
-func (in *interpolator) convert(s string) (piece, after string, err error) {
+// convert does the conversion that s begins with and whose % is at byte i: %s,
+// %r and, for one character, %c. It returns what it stands for and what comes
+// after it.
+func (in *interpolator) convert(s string, i int, arg *argument) (piece, after string, err error) {
 	c, after, ok := parseConversion(s)
 	if c.named {
 		// Python looks the name up before it looks at the rest.
-		if piece, err = in.lookup(c.name); err != nil {
+		v, err := in.lookup(c.name, i)
+		if err != nil {
 			return "", "", err
 		}
+		*arg = argument{text: v.Value, left: true}
+	}
+	wrong := func(what string) (string, string, error) {
+		return "", "", in.fail(KindInterpolationSyntax, i, what+"; write %% for a percent sign")
+	}
+	if !ok {
+		return wrong("a % that begins no %(name)s, beside one that does")
+	}
+	if c.verb == '%' {
+		piece, err = in.pad("%", c)
+		return piece, after, err
 	}
 	switch {
-	case !ok:
-		return "", "", in.fail(KindInterpolationSyntax,
-			"a %% that begins no %%(name)s, beside one that does; write %%%% for a percent sign")
-	case c.verb == '%':
-		return pad("%", c), after, nil
-	case !c.named:
-		return "", "", in.fail(KindInterpolationSyntax,
-			"a conversion without a name beside a %%(name)s; write %%%% for a percent sign")
+	case !arg.left:
+		return wrong("a conversion without a name beside a %(name)s")
+	case arg.mapping:
+		return wrong("a conversion without a name before a %(name)s; Python 2 puts the whole section there, secrets and all, which is refused here")
+	}
+	piece, arg.left = arg.text, false
+	switch {
 	case c.verb == 's':
 	case c.verb == 'r':
 		piece = repr2(piece)
 	case c.verb == 'c' && len(piece) == 1:
 		c.precision = -1
 	default:
-		return "", "", in.fail(KindInterpolationSyntax,
-			"a reference must end in s, as in %%(name)s; write %%%% for a percent sign")
+		return wrong("a reference must end in s, as in %(name)s")
 	}
 	if c.precision >= 0 && len(piece) > c.precision {
 		piece = piece[:c.precision]
 	}
-	return pad(piece, c), after, nil
+	piece, err = in.pad(piece, c)
+	return piece, after, err
 }
 
-func pad(text string, c conversion) string {
-	blanks := strings.Repeat(" ", max(0, c.width-len(text)))
-	if c.left {
-		return text + blanks
+// pad fills a field with blanks, and takes it from the budget.
+func (in *interpolator) pad(text string, c conversion) (string, error) {
+	blanks := max(0, c.width-len(text))
+	if err := in.spend(len(text) + min(blanks, in.budget.bytes+1)); err != nil || blanks == 0 {
+		return text, err
 	}
-	return blanks + text
+	if c.left {
+		return text + strings.Repeat(" ", blanks), nil
+	}
+	return strings.Repeat(" ", blanks) + text, nil
 }
 
 // repr2 is Python 2's repr of an 8-bit string.

@@ -54,6 +54,12 @@ type context struct {
 	factory string     // "egg:Name#entry" or a module path, for kindFactory
 	next    *context   // the application inside
 	filters []*context // the filters outside, the outermost first
+
+	// What a factory of composites is given besides: see composite.go.
+	joins    bool        // a section of the chain, or its protocol, says that it joins applications
+	file     *configFile // its loader: where it looks for applications
+	path     []visit     // the sections that led to it
+	children []mounted   // the applications that it joins; set by joinAll
 }
 
 // innermost follows next to the application that all filters stand around.
@@ -66,53 +72,66 @@ func (c *context) innermost() *context {
 
 // loader is PasteDeploy's loadwsgi for one Load.
 type loader struct {
-	dialect Dialect
-	limits  Limits
-	budget  budget
-	read    func(path string) ([]byte, error)
-	docs    map[string]*document
-	files   []string // in the order of reading
-	path    []visit  // the sections that are being read, to find loops
-	visits  int      // sections read so far
+	dialect  Dialect
+	fileWins bool // see PasteDeploy15
+	limits   Limits
+	budget   *budget
+	source   *source
+	files    []string // in the order of reading
+	path     []visit  // the sections that are being read, to find loops
+	visits   int      // sections read so far
+	warnings []Warning
 }
 
-// visit is a section on the way to where the loader is.
+// visit is a section on the way to where the loader is, and all that decides
+// what comes of it.
 type visit struct {
-	section *section
-	object  objectType
+	section  *section
+	object   objectType
+	defaults *table
+	global   *table
+	from     Position // the line that leads to it
+}
+
+// same reports whether two visits come to the same.
+func (v visit) same(w visit) bool {
+	sameSection := v.section == w.section || v.section.pos == w.section.pos // "./a.ini" is "a.ini"
+	return sameSection && v.object == w.object && v.defaults.equal(w.defaults) && v.global.equal(w.global)
 }
 
 // configFile is PasteDeploy's ConfigLoader: a document with the defaults that
 // one particular way to it has added.
 type configFile struct {
 	doc      *document
+	name     string // as it was opened: relative names start from its directory
 	defaults *table
 	plain    *table // defaults after interpolation, once asked for
 }
 
 // open reads a file unless it was read before, and gives it defaults: here and
 // __file__, then its own, then those of the global_conf that are new.
-func (l *loader) open(path string, global *table, from Position) (*configFile, error) {
-	doc := l.docs[path]
-	if doc == nil {
+func (l *loader) open(name string, global *table, from Position) (*configFile, error) {
+	path := normalPath(name)
+	if !slices.Contains(l.files, path) {
 		if len(l.files) >= l.limits.MaxFiles {
 			return nil, errorAt(from, KindLimit, fmt.Sprintf("more than %d files", l.limits.MaxFiles))
 		}
-		data, err := l.read(path)
-		if err != nil {
-			return nil, fileError(path, from, err)
-		}
 		l.files = append(l.files, path)
-		if doc, err = parse(path, string(data), l.dialect); err != nil {
-			return nil, err
-		}
-		l.docs[path] = doc
 	}
-	f := &configFile{doc: doc, defaults: newTable()}
-	own := Position{File: path}
-	f.defaults.set(Setting{Key: "here", Value: filepath.Dir(path), Position: own, Section: defaultSection})
-	f.defaults.set(Setting{Key: "__file__", Value: path, Position: own, Section: defaultSection})
-	f.defaults.update(doc.defaults.opts)
+	doc, err := l.source.document(name, path, l.dialect)
+	if err != nil {
+		return nil, l.traced(fileError(path, from, err), from)
+	}
+	f := &configFile{doc: doc, name: name, defaults: newTable()}
+	via := l.via(from)
+	for _, s := range []Setting{{Key: "here", Value: posixDir(path)}, {Key: "__file__", Value: path}} {
+		s.Position, s.Section, s.Via = Position{File: path}, defaultSection, via
+		f.defaults.set(s)
+	}
+	for _, s := range doc.defaults.opts.items {
+		s.Via = via
+		f.defaults.set(s)
+	}
 	for _, s := range global.items {
 		if !f.defaults.has(s.Key) {
 			f.defaults.set(s)
@@ -124,8 +143,8 @@ func (l *loader) open(path string, global *table, from Position) (*configFile, e
 // fileError says which file cannot be read and, if it was named in another
 // one, where.
 func fileError(path string, from Position, err error) error {
-	if limit, ok := err.(*Error); ok {
-		return limit
+	if inside, ok := err.(*Error); ok {
+		return inside
 	}
 	e := &Error{Position: from, Kind: KindFile, Msg: "cannot read the file", Err: err}
 	if from.File == "" {
@@ -168,7 +187,7 @@ func (l *loader) resolve(t objectType, uri, dir string, global *table, from Posi
 }
 
 // configPath is the path of _loadconfig: relative to the file that names it,
-// backslashes are slashes, %20 is a blank.
+// backslashes are slashes, %20 is a blank, in the name of that directory as well.
 func configPath(path, dir string, d Dialect, from Position) (string, error) {
 	absolute := strings.HasPrefix(path, "/")
 	path = strings.ReplaceAll(path, `\`, "/")
@@ -176,12 +195,31 @@ func configPath(path, dir string, d Dialect, from Position) (string, error) {
 		if dir == "" {
 			return "", errorAt(from, KindLookup, "a relative file name that nothing says where to start from; write an absolute one")
 		}
-		path = strings.TrimSuffix(dir, "/") + "/" + path
+		path = strings.TrimSuffix(strings.ReplaceAll(dir, `\`, "/"), "/") + "/" + path
 	}
 	if strings.HasPrefix(path, "///") {
 		path = path[2:]
 	}
-	return filepath.Clean(d.strip(unquote(path))), nil
+	return d.strip(unquote(path)), nil
+}
+
+// normalPath is os.path.abspath of an absolute path: two slashes at the start
+// stay two.
+func normalPath(path string) string {
+	clean := filepath.Clean(path)
+	if strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///") {
+		return "/" + clean
+	}
+	return clean
+}
+
+// posixDir is os.path.dirname of an absolute path: it does not clean.
+func posixDir(path string) string {
+	head := path[:strings.LastIndexByte(path, '/')+1]
+	if dir := strings.TrimRight(head, "/"); dir != "" {
+		return dir
+	}
+	return head
 }
 
 // unquote is urllib's: what is no %xx stays as it is.
@@ -220,31 +258,34 @@ func hasScheme(name string) bool {
 // global and local ones, and see what it is made of.
 func (l *loader) context(t objectType, f *configFile, name string, global *table, from Position) (*context, error) {
 	if hasScheme(name) {
-		return l.resolve(t, name, filepath.Dir(f.doc.file), global, from)
+		return l.resolve(t, name, posixDir(f.name), global, from)
 	}
 	sec, err := f.find(t, name, from)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = l.enter(visit{sec, t, f.defaults, global, from})
 	}
-	if err := l.enter(visit{sec, t}, from); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, l.traced(err, from)
 	}
 	defer l.leave()
-	p := &pasteSection{loader: l, file: f, section: sec, object: t}
-	if err := p.sort(global); err != nil {
-		return nil, err
+	p := &pasteSection{loader: l, file: f, section: sec, object: t, via: l.via(Position{})}
+	if err = p.sort(global); err == nil {
+		var c *context
+		if c, err = p.assemble(); err == nil {
+			return c, nil
+		}
 	}
-	return p.assemble()
+	return nil, l.traced(err, Position{})
 }
 
 // enter notes that a section is being read, and refuses one that leads back to
 // itself: Python would run out of stack.
-func (l *loader) enter(v visit, from Position) error {
-	if slices.Contains(l.path, v) {
-		return errorAt(from, KindLoop, fmt.Sprintf("section [%s] leads back to itself (%s); point it somewhere else", v.section.name, l.trail(v)))
+func (l *loader) enter(v visit) error {
+	if i := slices.IndexFunc(l.path, v.same); i >= 0 {
+		return errorAt(v.from, KindLoop, fmt.Sprintf("section [%s] leads back to itself (%s); point it somewhere else", v.section.name, trail(append(l.path[i:], v))))
 	}
 	if l.visits++; len(l.path) >= l.limits.MaxDepth || l.visits > l.limits.MaxSections {
-		return errorAt(from, KindLimit, fmt.Sprintf("sections lead to others more than %d levels deep or %d times", l.limits.MaxDepth, l.limits.MaxSections))
+		return errorAt(v.from, KindLimit, fmt.Sprintf("sections lead to others more than %d levels deep or %d times", l.limits.MaxDepth, l.limits.MaxSections))
 	}
 	l.path = append(l.path, v)
 	return nil
@@ -252,13 +293,41 @@ func (l *loader) enter(v visit, from Position) error {
 
 func (l *loader) leave() { l.path = l.path[:len(l.path)-1] }
 
-// trail names the sections from the first visit of v on.
-func (l *loader) trail(v visit) string {
-	var names []string
-	for _, w := range l.path[slices.Index(l.path, v):] {
-		names = append(names, "["+w.section.name+"]")
+// via lists the lines that led to where the loader is, and the one that it goes
+// on from, if that is a line.
+func (l *loader) via(from Position) []Position {
+	var lines []Position
+	for _, v := range append(slices.Clip(l.path), visit{from: from}) {
+		if v.from.Line > 0 {
+			lines = append(lines, v.from)
+		}
 	}
-	return strings.Join(append(names, "["+v.section.name+"]"), " → ")
+	return lines
+}
+
+// traced returns an error with the lines that led to it, unless it has them. from is
+// the line that the loader was following: it led to the error, or is its place.
+func (l *loader) traced(err error, from Position) error {
+	e, ok := err.(*Error)
+	if !ok || e.Via != nil {
+		return err
+	}
+	if e.Position == from {
+		from = Position{}
+	}
+	with := *e // the one that is there may be in a cache
+	with.Msg = l.source.withoutSecrets(e.Msg)
+	with.Via = l.via(from)
+	return &with
+}
+
+// trail names the sections of a way.
+func trail(path []visit) string {
+	names := make([]string, len(path))
+	for i, v := range path {
+		names[i] = "[" + v.section.name + "]"
+	}
+	return strings.Join(names, " → ")
 }
 
 // find is find_config_section.
@@ -326,6 +395,7 @@ type pasteSection struct {
 	file    *configFile
 	section *section
 	object  objectType
+	via     []Position // the lines that led to the section
 
 	global    *table // what the factory gets as global_conf
 	additions *table // "set" lines, which win over what "use" brings
@@ -338,7 +408,7 @@ func (p *pasteSection) sort(global *table) error {
 	if err != nil {
 		return err
 	}
-	p.global, p.additions, p.local = mergeGlobal(p.loader.dialect, defaults, global), newTable(), newTable()
+	p.global, p.additions, p.local = p.loader.mergeGlobal(defaults, global), newTable(), newTable()
 	wanted := newTable() // "get" lines
 	for _, key := range p.options() {
 		if name, ok := strings.CutPrefix(key, "set "); ok {
@@ -382,15 +452,14 @@ func (p *pasteSection) fetch(wanted *table) error {
 }
 
 // mergeGlobal puts the file's defaults and a passed global_conf together: up to
-// PasteDeploy 1.5.2 the file that is read wins, since 2.1.1 what was passed.
-func mergeGlobal(d Dialect, defaults, passed *table) *table {
-	if d == Python2 {
-		out := passed.clone()
-		out.update(defaults)
-		return out
+// PasteDeploy 1.5.2 the file that is read wins, since 2.0 what was passed.
+func (l *loader) mergeGlobal(defaults, passed *table) *table {
+	first, last := defaults, passed
+	if l.fileWins {
+		first, last = passed, defaults
 	}
-	out := defaults.clone()
-	out.update(passed)
+	out := first.clone()
+	out.update(last)
 	return out
 }
 
@@ -402,7 +471,7 @@ func (p *pasteSection) defaults() (*table, error) {
 	}
 	out := newTable()
 	for _, raw := range p.file.defaults.items {
-		s, err := interpolate(p.loader.dialect, scope{defaults: p.file.defaults}, raw, &p.loader.budget)
+		s, err := interpolate(p.loader.dialect, scope{defaults: p.file.defaults}, raw, p.loader.budget)
 		if err != nil {
 			return nil, err
 		}
@@ -434,8 +503,13 @@ func (p *pasteSection) options() []string {
 // value is ConfigParser.get.
 func (p *pasteSection) value(key string) (Setting, error) {
 	sc := scope{section: p.section.opts, defaults: p.file.defaults}
-	raw, _ := sc.get(key)
-	return interpolate(p.loader.dialect, sc, raw, &p.loader.budget)
+	raw, own := p.section.opts.get(key)
+	if own {
+		raw.Via = p.via
+	} else {
+		raw, _ = p.file.defaults.get(key)
+	}
+	return interpolate(p.loader.dialect, sc, raw, p.loader.budget)
 }
 
 // assemble follows use, next, pipeline and filter-with.
@@ -481,6 +555,8 @@ func (p *pasteSection) use(t objectType) (*context, error) {
 	if c.section == nil {
 		c.section = p.section
 	}
+	c.joins = c.joins || isComposite(p.section)
+	c.file, c.path = p.file, slices.Clone(p.loader.path) // context.loader = self
 	return c, nil
 }
 
@@ -501,7 +577,8 @@ func (p *pasteSection) explicit(t objectType) (*context, error) {
 			"section [%s] does not say what to load; it needs use = egg:…, use = config:… or %s", p.section.name, t.protocols()[0][0]))
 	case 1:
 		p.local.pop(found[0].Key)
-		return &context{kind: kindFactory, section: p.section, global: p.global, local: p.local, factory: found[0].Value}, nil
+		return &context{kind: kindFactory, section: p.section, global: p.global, local: p.local, factory: found[0].Value,
+			joins: strings.HasPrefix(found[0].Key, "paste.composit"), file: p.file, path: slices.Clone(p.loader.path)}, nil
 	}
 	return nil, errorAt(found[1].Position, KindLookup, fmt.Sprintf(
 		"section [%s] has both %s and %s; keep one", p.section.name, found[0].Key, found[1].Key))

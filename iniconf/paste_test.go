@@ -72,6 +72,15 @@ func TestPasteDeployRules(t *testing.T) {
 			m{}, m{"a": "1"}},
 		{"an absolute file name", m{"main.ini": "[app:main]\nuse = config:%(here)s/other.ini\n", "other.ini": "[app:main]\nuse = egg:x\na = 1\n"}, LoadOptions{},
 			m{}, m{"a": "1"}},
+		{"DEFAULT in both, Python 3 with 1.5.2", m{"main.ini": "[DEFAULT]\nd = outer\n[app:main]\nuse = config:other.ini\n", "other.ini": "[DEFAULT]\nd = inner\n[app:main]\nuse = egg:x\nw = %(d)s\n"},
+			LoadOptions{Dialect: Python3, PasteDeploy: PasteDeploy15}, m{"d": "inner"}, m{"w": "inner"}},
+		{"DEFAULT in both, Python 2 with 2.1", m{"main.ini": "[DEFAULT]\nd = outer\n[app:main]\nuse = config:other.ini\n", "other.ini": "[DEFAULT]\nd = inner\n[app:main]\nuse = egg:x\nw = %(d)s\n"},
+			LoadOptions{Dialect: Python2, PasteDeploy: PasteDeploy21}, m{"d": "outer"}, m{"w": "inner"}},
+		{"set in DEFAULT is for every section", m{"main.ini": "[DEFAULT]\nset a = 1\nget b = a\n[app:main]\nuse = egg:x\n"}, LoadOptions{Dialect: Python3},
+			m{"a": "1", "set a": "1", "get b": "a"}, m{"b": "1"}},
+		{"a file that leads to itself with other settings", m{"main.ini": "[app:main]\nuse = %(which)s\n[app:step]\nuse = config:main.ini\nset which = leaf\n[app:leaf]\nuse = egg:x\na = 1\n"},
+			LoadOptions{Dialect: Python3, Global: m{"which": "step"}}, m{"which": "leaf"}, m{"a": "1"}},
+		{"two slashes", m{"main.ini": "[app:main]\nuse = config:///%(here)s/./other.ini\n", "other.ini": "[app:main]\nuse = egg:x\na = 1\n"}, LoadOptions{}, m{}, m{"a": "1"}},
 		{"a passed global_conf", m{"main.ini": "[DEFAULT]\nd = file\n[app:main]\nuse = egg:x\nw = %(d)s %(g)s\n"}, LoadOptions{Dialect: Python3, Global: m{"d": "given", "g": "given"}},
 			m{"d": "given", "g": "given"}, m{"w": "file given"}},
 		{"a passed global_conf in Python 2", m{"main.ini": "[DEFAULT]\nd = file\n[app:main]\nuse = egg:x\nw = %(d)s %(g)s\n"}, LoadOptions{Dialect: Python2, Global: m{"d": "given", "g": "50%"}},
@@ -131,9 +140,9 @@ func TestPasteDeployErrors(t *testing.T) {
 		{"missing file", m{"main.ini": "[app:main]\nuse = config:no.ini\n"}, "", KindFile, "main.ini:2:1: cannot read DIR/no.ini, which this line names: no such file"},
 		{"broken file", m{"main.ini": "[app:main]\nuse = config:b.ini\n", "b.ini": "x\n"}, "", KindMissingSectionHeader, "b.ini:1:1"},
 		{"get of nothing", m{"main.ini": "[app:main]\nuse = egg:x\nget a = b\n"}, "", KindLookup, "main.ini:3:1: get a names a global setting"},
-		{"a bad set", m{"main.ini": "[app:main]\nuse = egg:x\nset a = %(b)s\n"}, "", KindInterpolationMissingOption, "main.ini:3:1"},
+		{"a bad set", m{"main.ini": "[app:main]\nuse = egg:x\nset a = %(b)s\n"}, "", KindInterpolationMissingOption, "main.ini:3:9"},
 		{"a bad option", m{"main.ini": "[app:main]\nuse = egg:x\na = %(b)s\n"}, "", KindInterpolationMissingOption, `to "b" that is neither`},
-		{"a bad default", m{"main.ini": "[DEFAULT]\na = %(b)s\n[app:main]\nuse = egg:x\n"}, "", KindInterpolationMissingOption, "main.ini:2:1: option \"a\" of section [DEFAULT]"},
+		{"a bad default", m{"main.ini": "[DEFAULT]\na = %(b)s\n[app:main]\nuse = egg:x\n"}, "", KindInterpolationMissingOption, "main.ini:2:5: option \"a\" of section [DEFAULT]"},
 		{"a pipeline with settings", m{"main.ini": "[pipeline:main]\npipeline = a\nk = 1\n[app:a]\nuse = egg:x\n"}, "", KindLookup, "main.ini:3:1: section [pipeline:main] may only hold pipeline, not k"},
 		{"an empty pipeline", m{"main.ini": "[pipeline:main]\npipeline =\n"}, "", KindLookup, "main.ini:1:1: section [pipeline:main] needs pipeline"},
 		{"a pipeline without filter", m{"main.ini": "[pipeline:main]\npipeline = f a\n[app:a]\nuse = egg:x\n"}, "", KindLookup, "main.ini:2:1: no section [filter:f]"},
@@ -142,6 +151,8 @@ func TestPasteDeployErrors(t *testing.T) {
 		{"filter-app with a bad next", m{"main.ini": "[filter-app:main]\nuse = egg:x\nnext = n\n"}, "", KindLookup, "main.ini:3:1"},
 		{"filter-app without filter", m{"main.ini": "[filter-app:main]\nnext = n\n[app:n]\nuse = egg:x\n"}, "", KindLookup, "main.ini:1:1"},
 		{"filter-with nothing", m{"main.ini": "[app:main]\nuse = egg:x\nfilter-with = f\n"}, "", KindLookup, "main.ini:3:1: no section [filter:f]"},
+		{"a loop of files", m{"main.ini": "[app:main]\nuse = config:b.ini\n", "b.ini": "[app:main]\nset n = x%(n)s\nuse = config:main.ini\n[DEFAULT]\nn = 1\n"}, "", KindLoop, "leads back to itself"},
+		{"a loop of files that grows", m{"main.ini": "[app:main]\nuse = config:b.ini\nset n = 1\n", "b.ini": "[app:main]\nset n = x%(n)s\nuse = config:b.ini\n"}, "", KindLimit, "more than 32 levels deep"},
 		{"relative in an egg", m{"main.ini": "[app:main]\nuse = egg:x#config:y.ini\n"}, "", KindLookup, "write an absolute one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,12 +209,99 @@ func TestUnquote(t *testing.T) {
 	require.True(t, hasScheme("Config:x"))
 }
 
+// Every value and every error says which lines led to it.
+func TestVia(t *testing.T) {
+	path := writeFiles(t, m{
+		"main.ini": "[DEFAULT]\nd = 1\n[app:main]\nuse = config:sub/a.ini#x\nown = 1\nfilter-with = f\n[filter:f]\nuse = g\nof_f = 1\n[filter:g]\nuse = egg:g\nof_g = 1\n" +
+			"[pipeline:line]\npipeline = f\n  wrapped\n[filter-app:wrapped]\nuse = egg:w\nnext = main\n[composite:map]\nuse = egg:Paste#urlmap\n/ = line\n",
+		"sub/a.ini": "[DEFAULT]\ne = 2\n[app:x]\nuse = config:b.ini\nin_a = 1\n",
+		"sub/b.ini": "[app:main]\nuse = egg:x\nin_b = 1\n",
+	})
+	dir := filepath.Dir(path)
+	brief := func(via []Position) string {
+		var out []string
+		for _, p := range via {
+			p.File, _ = filepath.Rel(dir, p.File)
+			out = append(out, p.String())
+		}
+		return strings.Join(out, " ")
+	}
+	c, err := Load(path, LoadOptions{Dialect: Python3, Global: m{"given": "1"}})
+	require.NoError(t, err)
+	for key, want := range map[string]string{
+		"d": "", "given": "", "own": "",
+		"e":    "main.ini:4:1",
+		"in_a": "main.ini:4:1",
+		"in_b": "main.ini:4:1 sub/a.ini:4:1",
+		"here": "", // of the including file, from 2.0 on
+	} {
+		s, ok := c.Get(key)
+		require.True(t, ok, key)
+		require.Equal(t, want, brief(s.Via), key)
+	}
+	filter := c.root.filters[0]
+	f, _ := filter.local.get("of_f")
+	g, _ := filter.local.get("of_g")
+	require.Equal(t, "main.ini:6:1", brief(f.Via))
+	require.Equal(t, "main.ini:6:1 main.ini:8:1", brief(g.Via))
+
+	c, err = Load(path, LoadOptions{Dialect: Python3, App: "map"})
+	require.NoError(t, err)
+	line := c.root.children[0].context
+	s, _ := line.innermost().local.get("in_b")
+	require.Equal(t, "main.ini:21:1 main.ini:14:1 main.ini:18:1 main.ini:4:1 sub/a.ini:4:1", brief(s.Via))
+
+	for name, x := range map[string]struct{ b, via, message string }{
+		"a value":       {"[app:main]\nuse = egg:x\na = %(b)s\n", "main.ini:4:1 sub/a.ini:4:1", "(included from main.ini:4, a.ini:4)"},
+		"a default":     {"[DEFAULT]\na = %(b)s\n[app:main]\nuse = egg:x\n", "main.ini:4:1 sub/a.ini:4:1", ""},
+		"the text":      {"nothing\n", "main.ini:4:1 sub/a.ini:4:1", ""},
+		"no section":    {"[app:other]\nuse = egg:x\n", "main.ini:4:1", "(included from main.ini:4)"},
+		"two sections":  {"[app:main]\n[pipeline:main]\n", "main.ini:4:1 sub/a.ini:4:1", ""},
+		"no such file":  {"[app:main]\nuse = config:c.ini\n", "main.ini:4:1 sub/a.ini:4:1", ""},
+		"an odd scheme": {"[app:main]\nuse = x:y\n", "main.ini:4:1 sub/a.ini:4:1", ""},
+		"a loop":        {"[app:main]\nuse = config:a.ini#x\n", "main.ini:4:1 sub/a.ini:4:1 sub/b.ini:2:1", ""},
+		"too large":     {strings.Repeat("# x\n", 300), "main.ini:4:1 sub/a.ini:4:1", "b.ini: larger than"},
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "sub/b.ini"), []byte(x.b), 0o600))
+		_, err := Load(path, LoadOptions{Dialect: Python3, Limits: Limits{MaxFileBytes: 1000}})
+		var e *Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, x.via, brief(e.Via), "%s: %v", name, err)
+		require.Contains(t, err.Error(), x.message, name)
+	}
+	_, err = Load(path, LoadOptions{App: "nope"})
+	require.NotContains(t, err.Error(), "included")
+}
+
+func TestParseGlobal(t *testing.T) {
+	got, err := ParseGlobal([]string{"a=1", "b = c=d", "e=", "a=2", "=x"})
+	require.NoError(t, err)
+	require.Equal(t, m{"a": "2", "b ": " c=d", "e": "", "": "x"}, got)
+	got, err = ParseGlobal(nil)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	_, err = ParseGlobal([]string{"a=1", "hidden"})
+	require.EqualError(t, err, `iniconf: global_conf: argument 2 has no "="; write name=value`)
+}
+
+func TestPaths(t *testing.T) {
+	for in, want := range map[string]string{"/a/../b/": "/b", "//a/./b": "//a/b", "///a": "/a"} {
+		require.Equal(t, want, normalPath(in), in)
+	}
+	for in, want := range map[string]string{"/a/b": "/a", "/a": "/", "//a": "//", "/a/../b": "/a/..", "/a//b": "/a"} {
+		require.Equal(t, want, posixDir(in), in)
+	}
+	got, err := configPath(`b\%41.ini `, `/x%20y\z/`, Python3, Position{})
+	require.NoError(t, err)
+	require.Equal(t, "/x y/z/b/A.ini", got)
+}
+
 // Who asks for an application that is not there is told how to name another;
 // who wrote a line that leads nowhere is not.
 func TestHowToNameAnApplication(t *testing.T) {
 	path := writeFile(t, "[app:other]\nuse = nowhere\n[app:one]\nuse = egg:x\n")
 	_, err := Load(path, LoadOptions{})
-	require.ErrorContains(t, err, "no section [app:main] in "+path+"; it has [app:other], [app:one]; name the one that is meant, with LoadOptions.App, or as file#name")
+	require.ErrorContains(t, err, "no section [app:main] in "+path+"; it has [app:other], [app:one]; name the one that is meant, as in production.ini#name")
 	_, err = Load(path, LoadOptions{App: "other"})
 	require.ErrorContains(t, err, "no section [app:nowhere]")
 	require.NotContains(t, err.Error(), "LoadOptions")

@@ -1,6 +1,7 @@
 package iniconf
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,18 +35,24 @@ func (d Dialect) rstrip(s string) string { return strings.TrimRightFunc(s, d.spa
 // fields is str.split() without arguments.
 func (d Dialect) fields(s string) []string { return strings.FieldsFunc(s, d.space()) }
 
-// splitLines cuts text into lines without their ends, as the dialect's open()
-// does: Python 2 knows "\n" alone, Python 3 also "\r\n" and "\r". A last line
-// that is empty is no line.
-func (d Dialect) splitLines(text string) []string {
-	if d == Python3 && strings.Contains(text, "\r") {
+// lines yields the lines of a text with their numbers, without their ends, as the
+// dialect's open() makes them: Python 2 knows "\n" alone, Python 3 also "\r\n" and
+// "\r". A last line that is empty is no line.
+func (d Dialect) lines(text string) iter.Seq2[int, string] {
+	if d != Python2 && strings.Contains(text, "\r") {
 		text = strings.ReplaceAll(text, "\r\n", "\n")
 		text = strings.ReplaceAll(text, "\r", "\n")
 	}
-	if text == "" {
-		return nil
+	return func(yield func(int, string) bool) {
+		rest := text
+		for n := 1; rest != ""; n++ {
+			var line string
+			line, rest, _ = strings.Cut(rest, "\n")
+			if !yield(n, line) {
+				return
+			}
+		}
 	}
-	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
 // digit returns the value of a decimal digit as Python's \d and int() know it:

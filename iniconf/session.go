@@ -1,6 +1,7 @@
 package iniconf
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -9,33 +10,34 @@ import (
 	"github.com/gobeaker/gobeaker/compat"
 )
 
-// Warning is something that is not an error to Beaker, yet hardly meant. It holds
-// no value that may be a secret.
-type Warning struct {
-	Key string // as it stands in the file
-	// Option is Beaker's name of what it is about ("secret", "data_dir" …), or
-	// "" if it is about none in particular. That option may not be in the file.
-	Option string
-	Position
-	Msg string // what is odd and what to do
-}
-
-// String returns "file:line:col: key: message".
-func (w Warning) String() string {
-	s := w.Key + ": " + w.Msg
-	if p := w.Position.String(); p != "" {
-		s = p + ": " + s
-	}
-	return s
-}
-
 // sessionSettings are the options of Beaker's SessionMiddleware under their bare
 // names, with the names that they have in the file.
 type sessionSettings struct {
-	opts     *table
-	at       Position          // of the section that they are from
-	written  map[string]string // bare name → the name in the file
-	warnings []Warning
+	framework Framework
+	opts      *table
+	at        Position          // of the section that they are from
+	written   map[string]string // bare name → the name in the file
+	warnings  []Warning
+	secrets   []string // values that no message may show
+
+	prefixes    []string          // that the framework reads; nil: all
+	derived     map[string]Origin // bare name → where it is from, if it is not in the file as it stands
+	environment map[string]string // key of a setting → the environment variable that it is from
+	enabled     *Setting          // TurboGears' session.enabled
+	keywords    []string          // bare names that a filter sets without a prefix
+}
+
+func newSessionSettings(f Framework, c *context) *sessionSettings {
+	return &sessionSettings{framework: f, at: c.position(), opts: newTable(), written: map[string]string{}, secrets: secretsIn(c.merged()),
+		derived: map[string]Origin{}, environment: map[string]string{}}
+}
+
+// position is that of the section; an egg that was named directly has none.
+func (c *context) position() Position {
+	if c.section == nil {
+		return Position{}
+	}
+	return c.section.pos
 }
 
 // The prefixes that SessionMiddleware.__init__ knows.
@@ -51,28 +53,24 @@ func bareName(key string) (name, prefix string, ok bool) {
 	return "", "", false
 }
 
-func (s *sessionSettings) warn(at Setting, format string, args ...any) {
-	name := at.Key
-	if bare, _, ok := bareName(name); ok {
-		name = bare
-	}
-	s.warnAbout(name, at, format, args...)
-}
-
-func (s *sessionSettings) warnAbout(option string, at Setting, format string, args ...any) {
-	s.warnings = append(s.warnings, Warning{Key: at.Key, Option: option, Position: at.Position, Msg: fmt.Sprintf(format, args...)})
-}
-
 // collect takes the prefixed settings of a config: the one that comes last
 // wins, whichever prefix it has (beaker/middleware.py, SessionMiddleware.__init__).
 func (s *sessionSettings) collect(from *table, d Dialect) {
 	for _, set := range from.items {
 		name, prefix, ok := bareName(set.Key)
 		if !ok {
+			s.stray(set)
+			continue
+		}
+		if !s.reads(prefix) {
+			s.unread(set, name, prefix)
+			continue
+		}
+		if s.foreign(set, name) {
 			continue
 		}
 		if prefix == "session_" {
-			s.warn(set, "the prefix session_ is deprecated in Beaker; write session.%s", clip(name))
+			s.warn(CodeDeprecatedPrefix, set, "the prefix session_ is deprecated in Beaker; write session.%s", clip(name))
 		}
 		if old, twice := s.opts.get(name); twice && old.Value != set.Value {
 			s.warnTwice(set, name, d)
@@ -87,36 +85,33 @@ func (s *sessionSettings) warnTwice(set Setting, name string, d Dialect) {
 	if d == Python2 {
 		msg = "also set as %s on line %d of %s; Python 2 takes either, in no order that the file decides; this one, the last, is used here. Remove one"
 	}
-	s.warn(set, msg, s.written[name], old.Line, old.File)
+	s.warn(CodeTwice, set, msg, s.written[name], old.Line, old.File)
 }
 
 func (s *sessionSettings) put(name string, set Setting) {
+	delete(s.derived, name)
+	if variable, ok := s.environment[set.Key]; ok {
+		set.Key = variable
+		s.derived[name] = Origin{Kind: FromEnvironment, Written: variable}
+	}
 	s.written[name] = set.Key
 	s.opts.setAs(name, set)
 }
 
-// pylonsDefaults adds what Pylons (configuration.py) and TurboGears derive from
-// cache_dir.
-func (s *sessionSettings) pylonsDefaults(conf *table) {
-	cache, ok := conf.get("cache_dir")
-	if !ok || s.opts.has("data_dir") {
-		return
-	}
-	cache.Value = posixJoin(cache.Value, "sessions")
-	s.put("data_dir", cache)
-}
-
 // howToName says how an application is named.
-const howToName = "with LoadOptions.App, or as file#name where a file is asked for"
+const howToName = "as in production.ini#name"
 
 // check warns of settings that Beaker takes and that hardly do what is meant.
 func (s *sessionSettings) check() {
+	if len(s.opts.items) == 0 {
+		return // nothingSet says it all
+	}
 	s.checkMemory()
 	for _, name := range []string{"data_dir", "file_dir", "lock_dir"} {
 		if set, ok := s.opts.get(name); ok && set.Value != "" && !path.IsAbs(set.Value) {
 			set.Key = s.written[name]
-			s.warnAbout(name, set, "%s is a relative path: it is looked up in the working directory of each process, in Python as well as here; write an absolute one, such as %%(here)s/data",
-				shown(name, set.Value))
+			s.warnAbout(CodeRelativePath, name, set, "%s is a relative path: it is looked up in the working directory of each process, in Python as well as here; write an absolute one, such as %%(here)s/data",
+				s.shown(name, set.Value))
 		}
 	}
 	s.checkSecret()
@@ -126,7 +121,7 @@ func (s *sessionSettings) checkMemory() {
 	if s.opts.has("type") || s.opts.has("data_dir") || s.opts.has("file_dir") {
 		return
 	}
-	s.warnAbout("data_dir", Setting{Key: "session.data_dir", Position: s.at},
+	s.warnAbout(CodeInMemory, "data_dir", Setting{Key: "session.data_dir", Position: s.at},
 		"there is neither a type nor a data_dir (nor a cache_dir): sessions are in the memory of each process, nothing is shared; set session.data_dir")
 }
 
@@ -135,7 +130,7 @@ func (s *sessionSettings) checkSecret() {
 	if s.opts.has("secret") || kind.Value == "cookie" {
 		return // cookie-only sessions have validate_key, and Beaker insists on it
 	}
-	s.warnAbout("secret", Setting{Key: "session.secret", Position: s.at},
+	s.warnAbout(CodeNoSecret, "secret", Setting{Key: "session.secret", Position: s.at},
 		"there is no secret: the cookie is the bare session id, unsigned, and anyone can present any id; set session.secret, the same for all applications")
 }
 
@@ -150,45 +145,32 @@ func posixJoin(dir, name string) string {
 // sessionSettings finds the settings that the Beaker of this application is
 // made with: those of a Beaker filter around it, else the application's own.
 func (c *Config) sessionSettings() (*sessionSettings, error) {
-	s := &sessionSettings{opts: newTable(), written: map[string]string{}}
-	if f := beakerFilter(c.root); f != nil {
-		if f.section != nil {
-			s.at = f.section.pos
+	inside, notes, err := c.application() // of a composite
+	if err != nil {
+		return nil, err
+	}
+	if inside != c {
+		s, err := inside.sessionSettings()
+		if err == nil {
+			s.warnings = append(notes, s.warnings...)
 		}
+		return s, err
+	}
+	if f := beakerFilter(c.root); f != nil && !c.framework.ownSession() {
+		s := newSessionSettings(PlainBeaker, f)
 		s.collect(f.global, c.dialect)
 		s.collect(f.local, c.dialect)
-		s.keywords(f.local)
+		s.keywordsOf(f.local)
 		return s, nil
 	}
 	app := c.root.innermost()
-	if isComposite(app.section) {
-		return nil, errorAt(app.section.pos, KindLookup, fmt.Sprintf(
-			"section [%s] joins several applications; name the one whose sessions are meant, %s", app.section.name, howToName))
+	g := c.guess(app)
+	s := c.readAs(g.framework, app)
+	if g.instead != GuessFramework {
+		c.sayGuess(s, g, app)
 	}
-	if app.section != nil {
-		s.at = app.section.pos
-	}
-	conf := app.merged()
-	s.collect(conf, c.dialect)
-	if len(s.opts.items) == 0 {
-		s.warnAbout("", Setting{Key: "beaker.session", Position: s.at}, "application %q sets no session option; these are Beaker's defaults. Is it the right application? If not, name it, %s", c.app, howToName)
-	}
-	s.pylonsDefaults(conf)
+	s.shares(cacheDirs(c.Cache()))
 	return s, nil
-}
-
-// keywords takes a filter's settings without a prefix: they are keyword
-// arguments of SessionMiddleware, which replace everything else.
-func (s *sessionSettings) keywords(local *table) {
-	for _, set := range local.items {
-		if _, _, prefixed := bareName(set.Key); prefixed {
-			continue
-		}
-		if needsCoercion(set.Key) {
-			s.warn(set, "without a prefix Beaker takes it for text and does not coerce it; write session.%s", set.Key)
-		}
-		s.put(set.Key, set)
-	}
 }
 
 // isComposite tells [composite:…] and [composit:…].
@@ -240,17 +222,90 @@ func (c *Config) SessionSettings() ([]Setting, error) {
 // of the setting that it refuses. Options that Beaker does not know go to Extra, as
 // Beaker hands them to its back end.
 func (c *Config) Session() (compat.Options, []Warning, error) {
+	e, err := c.Effective()
+	return e.Options, e.Warnings, err
+}
+
+// Effective is Session with the origin of every option. It is never nil: with an
+// error it has the warnings up to there.
+func (c *Config) Effective() (*Effective, error) {
+	if app, notes, err := c.application(); err == nil && app != c {
+		e, err := app.Effective()
+		e.Config, e.Warnings = c, append(notes, e.Warnings...)
+		return e, err
+	}
+	e := &Effective{Config: c, Files: c.Files(), Framework: c.framework, Warnings: slices.Clone(c.warnings)}
 	s, err := c.sessionSettings()
 	if err != nil {
-		return compat.Options{}, nil, err
+		return e, err
 	}
-	s.warnings = slices.Concat(c.warnings, s.warnings)
-	o, err := s.coerce(c.dialect, c.booleans)
+	e.Framework = s.framework
+	o, err := s.options(c.rules())
 	if err != nil {
-		return compat.Options{}, s.warnings, err
+		err = c.sayOther(err)
 	}
-	s.check()
-	return o, s.warnings, nil
+	if err == nil {
+		e.Disabled, err = s.disabled(c.dialect)
+	}
+	if err == nil {
+		if !e.Disabled {
+			s.check()
+		}
+		e.Options, e.Origins = o, s.origins()
+		if s.propagatesCorrupt() {
+			e.Origins["invalidate_corrupt"] = Origin{Kind: FromFramework, Because: "pyramid_beaker, which has none of SessionMiddleware's defaults"}
+		}
+	}
+	e.Warnings = append(e.Warnings, s.warnings...)
+	return e, err
+}
+
+// sayOther adds to an error about an option that another Python takes the file.
+func (c *Config) sayOther(err error) error {
+	var e *Error
+	if c.other == nil || !errors.As(err, &e) {
+		return err
+	}
+	if _, _, otherErr := c.other.Session(); otherErr == nil {
+		said := *e
+		said.Msg += fmt.Sprintf("; %s takes it: if that runs the application, say so (peer = \"…/%s\" or ini_dialect = %[2]q in the [session] of gobeaker.toml, --peer, --dialect)",
+			c.other.dialect.python(), c.other.dialect)
+		return &said
+	}
+	return err
+}
+
+// rules are those of whoever reads the file.
+func (c *Config) rules() rules { return rules{c.dialect, c.booleans, c.beaker} }
+
+// disabled reports whether session.enabled switches sessions off (TurboGears'
+// SessionApplicationWrapper: after the coercion of the others).
+func (s *sessionSettings) disabled(d Dialect) (bool, error) {
+	if s.enabled == nil {
+		return false, nil
+	}
+	on, ok := d.asbool(s.enabled.Value)
+	if !ok {
+		return false, errorAt(s.enabled.Position, KindOption, fmt.Sprintf("%s: String is not true/false: %s (%s)",
+			s.enabled.Key, s.shown(s.enabled.Key, s.enabled.Value), boolHint))
+	}
+	if !on {
+		s.warnAbout(CodeDisabled, "enabled", *s.enabled, "TurboGears makes no sessions at all: whoever needs them here sets session.enabled = true, and has it in the application")
+	}
+	return !on, nil
+}
+
+// origins says where each option is from.
+func (s *sessionSettings) origins() map[string]Origin {
+	out := map[string]Origin{}
+	for _, set := range s.opts.list() {
+		if o, ok := s.derived[set.Key]; ok {
+			out[set.Key] = o
+			continue
+		}
+		out[set.Key] = Origin{Kind: FromIni, Position: set.Position, Written: s.written[set.Key], Via: set.Via}
+	}
+	return out
 }
 
 // differences lists the session settings that Python 2 reads otherwise, for a
@@ -274,9 +329,9 @@ func differences(c3, c2 *Config) []Warning {
 		if !ok3 {
 			written = s2.written[set.Key]
 		}
-		out = append(out, Warning{Key: written, Option: set.Key, Position: set.Position,
+		out = append(out, Warning{Code: CodeDialectsDiffer, Key: written, Option: set.Key, Position: set.Position,
 			Msg: "Python 2 and Python 3 read this differently: " + difference(a, ok3, b, ok2) +
-				"; Python 3's reading is used. Say which Python runs the application: LoadOptions.Dialect, or ini_dialect = \"python2\" (or \"python3\") in the [session] of gobeaker.toml"})
+				"; Python 3's reading is used. Say which Python runs the application (peer = \"…/python2\" or ini_dialect = \"python2\" in the [session] of gobeaker.toml, --peer, --dialect; or python3)"})
 	}
 	return out
 }

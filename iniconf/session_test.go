@@ -141,7 +141,7 @@ func TestWarnings(t *testing.T) {
 		"session.invalidate_corrupt = false":     {`in Python the text "false" is true; gobeaker reads it as it is written`},
 		"session.key = a\nbeaker.session.key =b": {"main.ini:4:1: beaker.session.key: also set as session.key on line 3"},
 		"session.key = a\nbeaker.session.key =a": nil,
-		"a = 1":                                  {"main.ini:1:1: beaker.session: application \"main\" sets no session option", "nothing is shared", "there is no secret"},
+		"a = 1":                                  {"main.ini:1:1: beaker.session: application \"main\" sets no session option"},
 	} {
 		if !strings.Contains(lines, "=") {
 			lines += " = 1"
@@ -205,21 +205,47 @@ func TestUnsafeSettings(t *testing.T) {
 func TestDialectDifferences(t *testing.T) {
 	const base = "\nsession.secret = 5%%0\nsession.type = memory"
 	for lines, want := range map[string]string{
-		"":                            "session.secret: Python 2 and Python 3 read this differently: %% in it is one % to Python 3",
-		"session.key = a ; c":         `what follows " ;" is a comment to Python 2`,
-		"session.samesite=\"\"":       `to Python 2 the value "" is empty`,
-		"session.key = a\n  # b\n  c": "the comments and empty lines among the lines that continue it",
+		"":                                   "session.secret: Python 2 and Python 3 read this differently: %% in it is one % to Python 3",
+		"session.table_name = a ; c":         `what follows " ;" is a comment to Python 2`,
+		"session.table_name=\"\"":            `to Python 2 the value "" is empty`,
+		"session.table_name = a\n  # b\n  c": "the comments and empty lines among the lines that continue it",
 	} {
 		_, got, err := session(t, lines+base, LoadOptions{})
 		require.NoError(t, err, lines)
 		all := strings.Join(got, "\n")
 		require.Contains(t, all, want, lines)
-		require.Contains(t, all, `LoadOptions.Dialect, or ini_dialect = "python2"`)
+		require.Contains(t, all, `or ini_dialect = "python2" in the [session]`)
 		require.NotContains(t, all, "5%")
 		_, got, err = session(t, lines+base, LoadOptions{Dialect: Python3})
 		require.NoError(t, err, lines)
 		require.Empty(t, got, "%s: a dialect that is named is no reason for warnings", lines)
 	}
+}
+
+// The two dialects may find a setting in different places, or not at all.
+func TestDifference(t *testing.T) {
+	at := func(line int, value string) Setting {
+		return Setting{Value: value, Position: Position{"a.ini", line, 1}}
+	}
+	for want, got := range map[string]string{
+		"to Python 2 it is not set":                                       difference(at(1, "x"), true, Setting{}, false),
+		"to Python 3 it is not set":                                       difference(Setting{}, false, at(1, "x"), true),
+		"Python 3 takes it from line 2 of a.ini, Python 2 from line 1 of": difference(at(2, "x"), true, at(1, "y"), true),
+		"comments after a value, %":                                       difference(at(1, "x"), true, at(1, "y"), true),
+	} {
+		require.Contains(t, got, want)
+	}
+	settings := func(d Dialect, conf ...[2]string) *Config {
+		c := &Config{dialect: d, root: &context{global: newTable(), local: newTable()}}
+		for i, p := range conf {
+			c.root.local.set(Setting{Key: p[0], Value: p[1], Position: Position{"a.ini", i + 1, 1}})
+		}
+		return c
+	}
+	got := differences(settings(Python3), settings(Python2, [2]string{"session.key", "k"}))
+	require.Len(t, got, 1)
+	require.Equal(t, "session.key", got[0].Key)
+	require.Contains(t, got[0].Msg, "to Python 3 it is not set")
 }
 
 func TestParseDialect(t *testing.T) {
@@ -232,14 +258,14 @@ func TestParseDialect(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Auto, got)
 	_, err = ParseDialect("python4")
-	require.ErrorContains(t, err, "use auto, python2 or python3")
+	require.ErrorContains(t, err, "use auto, python2, python3 (3.10 and later) or python3.9 (3.6 to 3.9)")
 }
 
 func TestBooleansAsBeakerReadsThem(t *testing.T) {
-	o, got, err := session(t, "session.invalidate_corrupt = false\nsession.use_cookies =", LoadOptions{Booleans: BoolAsBeaker})
+	o, got, err := session(t, "session.invalidate_corrupt = false\nsession.use_cookies = no", LoadOptions{Booleans: BoolAsBeaker})
 	require.NoError(t, err)
 	require.True(t, o.InvalidateCorrupt)
-	require.False(t, o.UseCookies)
+	require.True(t, o.UseCookies)
 	require.Contains(t, got[0], "gobeaker reads it as Beaker does")
 }
 
@@ -275,19 +301,14 @@ func TestBeakerAsFilter(t *testing.T) {
 	require.Equal(t, "a", o.Key)
 }
 
-func TestCompositeAsksForAnApplication(t *testing.T) {
+func TestSettingsInsideAComposite(t *testing.T) {
 	path := writeFile(t, "[composite:main]\nuse = egg:Paste#urlmap\n/ = a\n[app:a]\nuse = egg:x\nsession.key = a\n")
-	c, err := Load(path, LoadOptions{})
-	require.NoError(t, err)
-	_, _, err = c.Session()
-	require.ErrorContains(t, err, "main.ini:1:1: section [composite:main] joins several applications; name the one whose sessions are meant, with LoadOptions.App, or as file#name")
-	_, err = c.SessionSettings()
-	require.Error(t, err)
-	c, err = Load(path, LoadOptions{App: "a"})
+	c, err := Load(path, LoadOptions{App: "a"})
 	require.NoError(t, err)
 	s, err := c.SessionSettings()
 	require.NoError(t, err)
-	require.Equal(t, []Setting{{"key", "a", Position{path, 6, 1}, "app:a"}}, s)
+	require.Len(t, s, 1)
+	require.Equal(t, Setting{Key: "key", Value: "a", Position: Position{path, 6, 1}, Section: "app:a"}, s[0])
 }
 
 func TestAutoDialect(t *testing.T) {
@@ -302,10 +323,10 @@ func TestAutoDialect(t *testing.T) {
 	require.Equal(t, Python3, load("[app:main]\n  use = egg:x\n").Dialect())
 
 	// What both can read, but not alike, is said.
-	_, got, err := session(t, "session.key = a ; c\nx = \"\"\nsession.type = memory\nsession.secret = s", LoadOptions{})
+	_, got, err := session(t, "session.table_name = a ; c\nx = \"\"\nsession.type = memory\nsession.secret = s", LoadOptions{})
 	require.NoError(t, err)
 	require.Len(t, got, 1)
-	require.Contains(t, got[0], "main.ini:3:1: session.key: Python 2 and Python 3 read this differently")
+	require.Contains(t, got[0], "main.ini:3:1: session.table_name: Python 2 and Python 3 read this differently")
 	// Neither can read it: Python 3's error.
 	_, err = Load(writeFile(t, "[app:main]\nuse = egg:x\nb = 1\nb = 1\nword\n"), LoadOptions{})
 	require.Equal(t, KindDuplicateOption, err.(*Error).Kind)
@@ -331,8 +352,11 @@ func TestOwnFiles(t *testing.T) {
 	}), o)
 
 	o, warnings = open("production.ini")
-	require.Len(t, warnings, 1) // Python 2 keeps 50%% in the secret
-	require.NotContains(t, warnings[0].String(), "really")
+	require.Contains(t, warnings[0].Msg, "%% in it is one % to Python 3") // in the secret
+	require.Contains(t, warnings[1].Msg, "if the application is one of pyramid_beaker, name the framework")
+	for _, w := range warnings {
+		require.NotContains(t, w.String(), "really")
+	}
 	twoWeeks := 14 * 24 * time.Hour
 	require.Equal(t, changed(func(o *compat.Options) {
 		o.Type, o.Key, o.Secret, o.Auto, o.Timeout = "file", "shop", "50%-of/this:is=secret;really", true, twoWeeks
@@ -354,8 +378,8 @@ func TestOwnFiles(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	require.Equal(t, "secret", nearest("Secrte"))
-	require.Equal(t, "", nearest("id2x"))
+	require.Equal(t, "secret", meant("Secrte"))
+	require.Equal(t, "", meant("id2x"))
 	require.Equal(t, 3, distance("kitten", "sitting"))
 	require.Equal(t, "sessions", posixJoin("", "sessions"))
 }

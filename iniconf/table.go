@@ -3,6 +3,7 @@ package iniconf
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Setting is one option of a file with the place where it stands.
@@ -12,6 +13,25 @@ type Setting struct {
 	Position
 	// Section is the section that sets it; "DEFAULT" is ConfigParser's.
 	Section string
+	// Via are the lines that led from the file that was asked for to this one's
+	// section ("use = config:…", "next", "pipeline" …), the first one first.
+	Via []Position
+
+	spots []spot // of a value as written: where its lines begin
+}
+
+// spot is where a line of a value begins: line and column of the file.
+type spot struct{ line, column int }
+
+// at returns where byte i of a value as written stands in its file; for any other
+// value, where the setting stands.
+func (s Setting) at(i int) Position {
+	if len(s.spots) == 0 {
+		return s.Position
+	}
+	before := s.Value[:i]
+	line := s.spots[strings.Count(before, "\n")]
+	return Position{s.File, line.line, line.column + i - 1 - strings.LastIndexByte(before, '\n')}
 }
 
 // String returns "file:line:col: key = value", without a value that may be a
@@ -27,7 +47,10 @@ type table struct {
 	index map[string]int // key → place in items
 }
 
-func newTable() *table { return &table{index: map[string]int{}} }
+// newTable has room for what an ordinary section holds.
+func newTable() *table {
+	return &table{items: make([]Setting, 0, 8), index: make(map[string]int, 8)}
+}
 
 func (t *table) get(key string) (Setting, bool) {
 	i, ok := t.index[key]
@@ -84,6 +107,12 @@ func (t *table) update(other *table) {
 
 func (t *table) clone() *table {
 	return &table{items: slices.Clone(t.items), index: maps.Clone(t.index)}
+}
+
+// equal reports whether two tables have the same keys with the same values in the
+// same order.
+func (t *table) equal(other *table) bool {
+	return slices.EqualFunc(t.items, other.items, func(a, b Setting) bool { return a.Key == b.Key && a.Value == b.Value })
 }
 
 // list returns the settings in order.

@@ -5,7 +5,8 @@ environment is the same wherever it is made. Four groups:
 
   test        plain Beakers, what the live tests compare with
   stores      Beakers with the client libraries of its back ends, old and new ones
-  frameworks  applications' frameworks with their own session wrappers
+  frameworks  applications' frameworks with their own session wrappers, and Paste with
+              the releases of PasteDeploy
   fixtures    every Beaker on every Python that runs it, each with one crypto
               library or with none (scripts/make-fixtures)
 """
@@ -117,6 +118,13 @@ PYLONS_10 = ["Pylons==1.0.3", "backports.functools-lru-cache==1.6.6", "beautiful
              "Paste==3.6.1", "PasteDeploy==1.5.2", "PasteScript==2.0.2", "Pygments==2.5.2", "repoze.lru==0.7",
              "Routes==2.5.1", "simplejson==4.3.0", "six==1.17.0", "soupsieve==1.9.6", "Tempita==0.5.2",
              "waitress==1.4.4", "WebError==0.13.1", "WebHelpers==1.3", "WebOb==1.8.11", "WebTest==2.0.35"]
+# Paste's urlmap and cascade, with the releases of PasteDeploy that differ, or might.
+PASTE_27 = ["Paste==3.6.1", "six==1.17.0", "funcsigs==1.0.2"]
+PASTE_3 = ["Paste==3.10.1"]
+PASTEDEPLOY_27 = ("1.5.2", "2.1.1")
+PASTEDEPLOY_OLDEST = ("1.5.2", "2.0.1", "2.1.0", "2.1.1")
+PASTEDEPLOY_NEWEST = ("3.1.0",)
+PASTEDEPLOY_15_UP_TO = (3, 11)  # later, ConfigParser has no readfp
 
 
 class Library(object):
@@ -234,6 +242,13 @@ class Matrix(object):
         add(self.oldest, "turbogears2.4", "1.12.1", TURBOGEARS_24, ["tg.appwrappers.session"])
         add(self.old, "turbogears2.3", "1.11.0", TURBOGEARS_23, ["tg.appwrappers.session"])
         add(self.old, "pylons1.0", "1.6.4", PYLONS_10, ["pylons.wsgiapp", "webhelpers.pylonslib"])
+        for python, paste, releases in ((self.newest, PASTE_3, PASTEDEPLOY_NEWEST),
+                                        (self.oldest, PASTE_3, PASTEDEPLOY_OLDEST),
+                                        (self.old, PASTE_27, PASTEDEPLOY_27)):
+            for release in releases:
+                if python and (release != "1.5.2" or python.kind <= PASTEDEPLOY_15_UP_TO):
+                    add(python, "pastedeploy" + release, "1.11.0", paste + ["PasteDeploy==" + release],
+                        ["paste.urlmap", "paste.cascade"])
 
     def fixtures(self):
         def add(python, beaker, crypto, borrows=()):
