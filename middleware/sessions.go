@@ -15,7 +15,7 @@ import (
 // Sessions is the middleware that gives handlers the session they share with
 // Python, as Beaker's SessionMiddleware does. Make one with [NewSessions].
 type Sessions struct {
-	manager *compat.Manager
+	manager current[*compat.Manager]
 	opts    SessionsOptions
 }
 
@@ -40,7 +40,8 @@ type SessionsOptions struct {
 
 // NewSessions returns the middleware over a manager.
 func NewSessions(m *compat.Manager, o SessionsOptions) *Sessions {
-	s := &Sessions{manager: m, opts: o}
+	s := &Sessions{opts: o}
+	s.manager.swap(m)
 	if s.opts.WriteTimeout == 0 {
 		s.opts.WriteTimeout = 10 * time.Second
 	}
@@ -60,10 +61,16 @@ func NewSessions(m *compat.Manager, o SessionsOptions) *Sessions {
 // before that, nothing is written.
 func (s *Sessions) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		session := s.manager.Open(cookieHeader(r))
-		r = r.WithContext(context.WithValue(r.Context(), contextKey{}, session))
-		sw := &sessionWriter{ResponseWriter: w, request: r, sessions: s, session: session}
-		defer s.close(r, session)
+		manager := s.manager.take()
+		session := manager.value.Open(cookieHeader(r))
+		both := &struct { // one allocation
+			sessionWriter
+			sessionContext
+		}{sessionContext: sessionContext{r.Context(), session}}
+		r = r.WithContext(&both.sessionContext)
+		sw := &both.sessionWriter
+		*sw = sessionWriter{ResponseWriter: w, request: r, sessions: s, session: session}
+		defer s.close(r, session, manager)
 		next.ServeHTTP(sw, r)
 		sw.commit()
 		if !sw.failed && session.Pending() {
@@ -74,7 +81,8 @@ func (s *Sessions) Wrap(next http.Handler) http.Handler {
 }
 
 // close gives back what a handler forgot, also after a panic.
-func (s *Sessions) close(r *http.Request, session *compat.SessionObject) {
+func (s *Sessions) close(r *http.Request, session *compat.SessionObject, manager *turn[*compat.Manager]) {
+	defer manager.give()
 	if err := session.Close(); err != nil {
 		s.opts.Logger.ErrorContext(r.Context(), "session lock could not be released", "error", err)
 	}
@@ -94,6 +102,20 @@ func cookieHeader(r *http.Request) string {
 }
 
 type contextKey struct{}
+
+// sessionContext is the context of a request with its session.
+type sessionContext struct {
+	context.Context
+	session *compat.SessionObject
+}
+
+// Value returns the session for contextKey.
+func (c *sessionContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return c.session
+	}
+	return c.Context.Value(key)
+}
 
 // ErrNoMiddleware: the handler is not wrapped by [Sessions.Wrap].
 var ErrNoMiddleware = errors.New("middleware: no session in this request: wrap the handler with Sessions.Wrap")
