@@ -68,7 +68,13 @@ func run(ctx context.Context, ini, peer string, p page) error {
 // sessions makes the session middleware from the Python application's own ini
 // file: the same cookie, the same secret, the same store.
 func sessions(ini, peer string) (*middleware.Sessions, error) {
-	config, err := iniconf.Load(ini, iniconf.LoadOptions{})
+	beaker, err := compat.ParsePeer(peer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := iniconf.Load(ini, iniconf.LoadOptions{
+		LookupEnv: os.LookupEnv, Beaker: beaker.Release(), Python: beaker.Python,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +85,7 @@ func sessions(ini, peer string) (*middleware.Sessions, error) {
 	for _, w := range warnings {
 		log.Printf("demoservice: %s", w)
 	}
-	if options.Peer, err = compat.ParsePeer(peer); err != nil {
-		return nil, err
-	}
+	options.Peer = beaker
 	store, err := backend.Open(options)
 	if err != nil {
 		return nil, err

@@ -5,12 +5,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspect"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
 	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/iniconf/tomlconf"
 )
 
 // keyHelp is what the commands that need keys say about them.
@@ -41,7 +43,8 @@ func (k *keyFlags) load(getenv func(string) string) (compat.Options, inspect.Key
 	if err := k.readable(); err != nil {
 		return compat.Options{}, keys, err
 	}
-	o, err := server.SessionOptions(k.ini, k.config, getenv)
+	e, err := server.Configured(k.ini, k.config, getenv)
+	o := e.Options
 	if err != nil {
 		return o, keys, err
 	}
@@ -65,7 +68,7 @@ func (k *keyFlags) load(getenv func(string) string) (compat.Options, inspect.Key
 			}
 		}
 		for _, file := range kind.files {
-			key, err := server.ReadSecret(file)
+			key, err := tomlconf.ReadSecret(file)
 			if err != nil {
 				return o, keys, err
 			}
@@ -90,7 +93,7 @@ func (k *keyFlags) readable() error {
 		if path == "" {
 			continue
 		}
-		f, err := os.Open(path)
+		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe waits otherwise
 		if err != nil {
 			return fmt.Errorf("%s %s: it cannot be read: %w", flag, path, withoutPath(err))
 		}

@@ -79,12 +79,27 @@ Beaker's own options (type, key, secret, data_dir, timeout …), [session] has t
                      write any key of their own session, "user" or "is_admin"
                      included. Default false; a warning is logged at start
   ini, ini_dialect   an ini file, "file#application" if that is not main; and
-                     who reads it: "auto", "python2" or "python3"
-  secret_file        a file whose first line is the secret
-  secret_env         the environment variable that is the secret
+                     who reads it: "auto", "python2", "python3", or "python3.9" for
+                     Python 3.6 to 3.9
+  framework          who makes the application's session middleware, as that decides
+                     defaults and prefixes: "auto" (guessed from the ini), beaker,
+                     pylons, turbogears, turbogears-2.4, pyramid_beaker, ckan,
+                     ckan-2.9 or ckan-2.10
+  ini_global         a table: the settings that are given to the ini from outside, as
+                     name=value on the command line of paster or pserve
+  pastedeploy        "1.5" or "2.1": whose precedence they and [DEFAULT] have.
+                     Default: that of the dialect
+  strict_beaker      true: invalidate_corrupt and use_cookies are read from the ini as
+                     Beaker reads them, to which the text "false" is true
+  secret_file, secret_env
+                     a file whose first line is the secret; the environment variable
+                     that is the secret. Likewise validate_key_file, encrypt_key_file,
+                     url_file and validate_key_env, encrypt_key_env, url_env
   old_secrets, old_validate_keys, old_encrypt_keys
                      further keys, accepted for reading; what they signed or
-                     encrypted is written with the present ones when next seen
+                     encrypted is written with the present ones when next seen.
+                     old_secret_files, old_validate_key_files, old_encrypt_key_files:
+                     files that hold them
   accept_plaintext   true: read sessions that are not encrypted although there is an
                      encrypt_key; they are encrypted when next written
   write              "merge" (default): only the keys that a request changed are
@@ -105,8 +120,27 @@ the page if it is editable.
 
 Paths are relative to the file that names them. Environment: GOBEAKER_CONFIG,
 GOBEAKER_LISTEN, GOBEAKER_DATA_DIR, GOBEAKER_LOG_FORMAT, GOBEAKER_LOG_LEVEL,
-GOBEAKER_ACCESS_LOG, and GOBEAKER_SECRET (the session secret, which has no flag
+GOBEAKER_ACCESS_LOG, and GOBEAKER_SECRET, GOBEAKER_VALIDATE_KEY,
+GOBEAKER_ENCRYPT_KEY and GOBEAKER_URL (secrets of the sessions, which have no flags
 because other users of the machine can read the arguments).
+
+Changes of the configuration take effect without a restart. Its files are watched:
+gobeaker.toml, the ini and the files that it includes, and the files with secrets;
+also where they are symlinks, as those of a Kubernetes ConfigMap or Secret. A change
+is taken up as a whole or not at all: if it is wrong, that is logged with file and
+line, and all stays as it is. So it does if the session store that it names does not
+answer, which is tried again every 30 seconds, and if it has no secret, validate_key
+or encrypt_key any more where there was one, as a file that is half-written may seem
+to be complete. One line of the log names the options that changed, without their
+values, and says whether the store is kept or a new one. No request is dropped,
+streams and WebSockets go on, and sessions in memory are kept; the old store is closed
+when its last request has ended. New timeouts of connections hold for new ones. listen
+cannot be changed so, nor flags and environment, which still come first.
+
+SIGHUP has the files read again at once, and connections to the session store made
+anew, also if nothing has changed; it takes up what has lost a key. Many at a time are
+one. docs/reload.md, in the source, has secrets that rotate step by step, Kubernetes,
+and the same for a Go service of your own.
 
 It stops on SIGINT or SIGTERM: requests under way are finished first, at most for
 the drain timeout. A second signal ends it at once.`
@@ -129,24 +163,33 @@ func newServe(env Environment) *cobra.Command {
 	f.String("log-level", "", "debug, `info`, warn or error")
 	f.String("access-log", "", "log each request: `true` or false")
 	c.RunE = func(*cobra.Command, []string) error {
-		config, err := serveConfig(*configFile, f, env.Getenv)
+		path := configPath(*configFile, env.Getenv)
+		load := func() (server.Config, error) { return serveConfig(path, f, env.Getenv) }
+		config, err := load()
 		if err != nil {
 			return fail(exitUsage, err)
 		}
-		return serve(config, env)
+		return serve(config, load, env)
 	}
 	return c
 }
 
-// serveConfig puts file, environment and flags together.
-func serveConfig(path string, flags *pflag.FlagSet, getenv func(string) string) (server.Config, error) {
+// configPath returns the file to read, "" for none. It is looked for only once: a server
+// whose file was deleted does not go on with another one, or with none.
+func configPath(flag string, getenv func(string) string) string {
+	path := flag
 	if path == "" {
 		path = getenv("GOBEAKER_CONFIG")
 	}
-	config := server.Default()
 	if path == "" && exists(defaultConfig) {
 		path = defaultConfig
 	}
+	return path
+}
+
+// serveConfig puts file, environment and flags together.
+func serveConfig(path string, flags *pflag.FlagSet, getenv func(string) string) (server.Config, error) {
+	config := server.Default()
 	if path != "" {
 		var err error
 		if config, err = server.Load(path); err != nil {
@@ -172,12 +215,16 @@ func exists(path string) bool {
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
 }
 
-func serve(config server.Config, env Environment) error {
+func serve(config server.Config, load func() (server.Config, error), env Environment) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process
 	s, err := server.New(ctx, config, server.Environment{
 		Stdout: env.Stdout, Stderr: env.Stderr, Getenv: env.Getenv, Now: time.Now,
+		Reload: load, Hangup: hangup,
 	})
 	if errors.Is(err, server.ErrConfig) {
 		return fail(exitUsage, err)

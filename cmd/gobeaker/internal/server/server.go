@@ -1,5 +1,6 @@
 // Package server assembles what "gobeaker serve" runs: the gateway of package
-// middleware, the built-in page, the access log and the shutdown, from a Config.
+// middleware, the built-in page, the access log, the reload of the configuration and the
+// shutdown, from a Config.
 package server
 
 import (
@@ -11,16 +12,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/iniconf/watch"
 	"github.com/gobeaker/gobeaker/middleware"
-	"github.com/gobeaker/gobeaker/stores"
-	"github.com/gobeaker/gobeaker/stores/backend"
-	"github.com/gobeaker/gobeaker/stores/memstore"
 )
 
 // Environment is what the server takes from outside.
@@ -29,170 +29,140 @@ type Environment struct {
 	Stderr io.Writer               // gets the log
 	Getenv func(key string) string // for secrets
 	Now    func() time.Time        // for the access log and sessions
+	// Reload reads the configuration again when one of its files has changed. Nil: they
+	// are not watched.
+	Reload func() (Config, error)
+	// Hangup has everything read again, and the store opened anew, for each value:
+	// SIGHUP. Nil: never.
+	Hangup <-chan os.Signal
+	// Settle is how long it must have been quiet after a change; 0: the default of
+	// package watch.
+	Settle time.Duration
+	// After is the clock of the reload. Nil: time.After.
+	After func(time.Duration) <-chan time.Time
 }
 
 // Server is a configured server. Make one with New, then Run it once.
 type Server struct {
-	config  Config
 	env     Environment
-	log     *slog.Logger
-	gateway *middleware.Gateway
-	store   stores.Store // of the session page; nil if there is none
+	listen  string // the address of the first configuration, and so of all
+	serving *middleware.Switch
+	now     atomic.Pointer[state]
+	reading chan struct{} // holds one value while the files are read for a reload
 	// upgraded counts handlers that may own their connection: Shutdown does not
 	// wait for those.
 	upgraded sync.WaitGroup
+
+	mu      sync.Mutex // one reload at a time; it guards what follows
+	secret  string     // made for a server that was given none
+	failure string     // of the last reload; "" if it went well
+	owed    bool       // the store is still to be opened anew, as that reload was to do
+	asked   string     // the address of the last configuration, for all that it is not taken
+	files   *watch.Watcher
+	front   *front
+	drained sync.WaitGroup // states that were replaced and are still in use
+	ended   chan struct{}  // closed when nothing is in use any more
 }
 
 // New checks the configuration and puts the server together. It opens no
 // address yet; a session store that is configured must be there.
 func New(ctx context.Context, c Config, env Environment) (*Server, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
 	if env.Now == nil {
 		env.Now = time.Now
 	}
-	s := &Server{config: c, env: env, log: newLogger(c.Log, env.Stderr)}
-	routes, err := s.routes(ctx)
+	if env.After == nil {
+		env.After = time.After
+	}
+	env.Stderr = &lockedWriter{w: env.Stderr}
+	s := &Server{env: env, listen: c.Listen, asked: c.Listen, reading: make(chan struct{}, 1), ended: make(chan struct{})}
+	first, err := s.resolve(c)
 	if err != nil {
 		return nil, err
 	}
-	s.gateway, err = middleware.NewGateway(middleware.GatewayOptions{
-		Routes:          routes,
-		Log:             s.log,
-		DialTimeout:     time.Duration(c.Server.DialTimeout),
-		ResponseTimeout: time.Duration(c.Server.ResponseTimeout),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("server: [[route]]: %w: %w", ErrConfig, err)
+	if err := s.build(ctx, first, nil, false); err != nil {
+		return nil, err
 	}
+	s.now.Store(first)
+	s.serving = middleware.NewSwitch(first.handler)
 	return s, nil
 }
 
-func newLogger(c Log, w io.Writer) *slog.Logger {
-	level, _ := c.level() // validated
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
+// lockedWriter lets the loggers of several states write to the same place.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
 }
 
-// routes turns the configured routes into the gateway's. The page is made only
-// if a route leads to it; a [session] is checked in any case.
-func (s *Server) routes(ctx context.Context) ([]middleware.Route, error) {
-	configured := s.config.Routes
-	if len(configured) == 0 {
-		configured = []Route{{Prefix: "/", Upstream: BuiltinSession}}
-	}
-	var builtin http.Handler
-	var out []middleware.Route
-	for _, r := range configured {
-		route := middleware.Route{Prefix: r.Prefix, Upstream: r.Upstream, StripPrefix: r.StripPrefix}
-		if r.Upstream == BuiltinSession {
-			if builtin == nil {
-				h, err := s.sessionPage(ctx)
-				if err != nil {
-					return nil, err
-				}
-				builtin = h
-			}
-			route = middleware.Route{Prefix: r.Prefix, Handler: builtin, StripPrefix: true}
-		}
-		out = append(out, route)
-	}
-	if builtin == nil && s.config.Session != nil {
-		if _, err := s.config.options(s.env.Getenv, s.log); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
-// sessionPage makes the built-in page over the configured sessions.
-func (s *Server) sessionPage(ctx context.Context) (http.Handler, error) {
-	o, err := s.config.options(s.env.Getenv, s.log)
-	if err != nil {
-		return nil, err
-	}
-	if s.config.Session == nil {
-		o.HTTPOnly = true // nothing of Python's to agree with
-	}
-	if o.Secret == "" && (s.config.Session == nil || s.config.file == "") {
-		o.Secret = newSecret()
-		if o.DataDir != "" {
-			s.log.Warn("the sessions are signed with a new secret that ends with this process; set GOBEAKER_SECRET or secret_file to that of the Python applications")
-		}
-	}
-	store, err := backend.Open(o)
-	if err != nil {
-		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
-	}
-	s.store = store
-	if p, ok := stores.As[stores.Pinger](store); ok {
-		if err := p.Ping(ctx); err != nil {
-			return nil, fmt.Errorf("server: session store: %w", err)
-		}
-	}
-	manager, err := compat.New(o, store, compat.Environment{Now: s.env.Now, Logger: s.log})
-	if err != nil {
-		return nil, fmt.Errorf("server: [session]: %w: %w", ErrConfig, err)
-	}
-	_, alone := store.(*memstore.Store)
-	shared := !alone
-	editable := s.config.Session == nil || s.config.Session.Editable
-	if editable && s.config.Session != nil {
-		s.log.Warn("the session page is editable: whoever reaches it can set and delete any key of their own session, those that applications trust included; remove editable from [session] unless this is a test")
-	}
-	page, err := newPage(shared, editable, s.log)
-	if err != nil {
-		return nil, err
-	}
-	return middleware.NewSessions(manager, middleware.SessionsOptions{Logger: s.log}).Wrap(page), nil
+// presentLog is the log of the present configuration, for those who stay longer than it.
+type presentLog struct{ *Server }
+
+func (l presentLog) handler() slog.Handler { return l.now.Load().log.Handler() }
+
+func (l presentLog) Enabled(ctx context.Context, level slog.Level) bool {
+	return l.handler().Enabled(ctx, level)
 }
+
+func (l presentLog) Handle(ctx context.Context, r slog.Record) error {
+	return l.handler().Handle(ctx, r)
+}
+
+func (l presentLog) WithAttrs(attrs []slog.Attr) slog.Handler { return l.handler().WithAttrs(attrs) }
+
+func (l presentLog) WithGroup(name string) slog.Handler { return l.handler().WithGroup(name) }
 
 // Handler returns all that the server answers with.
 func (s *Server) Handler() http.Handler {
-	var h http.Handler = s.gateway
-	if s.config.Log.Access {
-		h = accessLog(h, s.log, s.env.Now)
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			s.upgraded.Add(1)
 			defer s.upgraded.Done()
 		}
-		h.ServeHTTP(w, r)
+		s.serving.ServeHTTP(w, r)
 	})
 }
 
-// Run listens, prints one line with the URL, and serves until ctx ends. Then
-// it takes no new requests and waits for those under way, at most for the
-// drain timeout; upgraded connections are closed when the others are done.
+// Run listens, prints one line with the URL, and serves until ctx ends; meanwhile it
+// follows its configuration. Then it takes no new requests and waits for those under
+// way, at most for the drain timeout; upgraded connections are closed when the others
+// are done.
 func (s *Server) Run(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("server: listen: %w%s; choose another address with --listen", err, listenHint(err))
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	server := &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: time.Duration(s.config.Server.ReadHeaderTimeout),
-		IdleTimeout:       time.Duration(s.config.Server.IdleTimeout),
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return base },
+	first := s.now.Load().config
+	s.front = &front{
+		listener: listener, handler: s.Handler(), base: base, failed: make(chan error, 1),
+		faults: slog.NewLogLogger(presentLog{s}, slog.LevelDebug),
 	}
-	fmt.Fprintf(s.env.Stdout, "gobeaker: serving %s (%s)\n", urlOf(listener.Addr()), s.what())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	s.front.serve(first.Server)
+	fmt.Fprintf(s.env.Stdout, "gobeaker: serving %s (%s)\n", urlOf(listener.Addr()), first.what())
+	following, unfollow := context.WithCancel(ctx)
+	followed := s.follow(following)
 	select {
-	case err := <-served:
-		return fmt.Errorf("server: %w", err)
+	case err = <-s.front.failed:
 	case <-ctx.Done():
 	}
-	return s.stop(server, cancel, served)
+	unfollow()
+	stuck := false
+	select {
+	case <-followed:
+	case <-s.env.After(pingTime):
+		stuck = true
+		s.now.Load().log.Warn("a reload does not end: the server stops without it")
+	}
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	return s.stop(cancel, stuck)
 }
 
 // listenHint says what probably keeps the server from listening.
@@ -208,24 +178,28 @@ func listenHint(err error) string {
 	return ""
 }
 
-// stop ends a running server gracefully.
-func (s *Server) stop(server *http.Server, cancel context.CancelFunc, served <-chan error) error {
-	s.log.Info("stopping", "drain_timeout", time.Duration(s.config.Server.DrainTimeout))
-	drain, done := context.WithTimeout(context.Background(), time.Duration(s.config.Server.DrainTimeout))
+// stop ends a running server gracefully. What a reload that is stuck may be using is left
+// as it is.
+func (s *Server) stop(cancel context.CancelFunc, stuck bool) error {
+	last := s.now.Load()
+	timeout := time.Duration(last.config.Server.DrainTimeout)
+	last.log.Info("stopping", "drain_timeout", timeout)
+	drain, done := context.WithTimeout(context.Background(), timeout)
 	defer done()
-	err := server.Shutdown(drain)
+	err := s.front.shutdown(drain)
 	cancel() // upgraded connections and what was too slow
 	if err != nil {
-		s.log.Warn("requests were still under way when the drain timeout ended")
-		server.Close()
+		last.log.Warn("requests were still under way when the drain timeout ended")
+		s.front.close()
 	}
-	<-served // http.ErrServerClosed
+	s.front.served.Wait()
 	if err == nil {
 		s.upgraded.Wait()
 	}
-	s.gateway.Close()
-	if c, ok := s.store.(io.Closer); ok {
-		_ = c.Close()
+	if !stuck {
+		close(s.ended)
+		s.drained.Wait()
+		s.release(last)
 	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("server: stop: %w", err)
@@ -234,14 +208,14 @@ func (s *Server) stop(server *http.Server, cancel context.CancelFunc, served <-c
 }
 
 // what says in a word what is served.
-func (s *Server) what() string {
-	switch n := len(s.config.Routes); n {
+func (c *Config) what() string {
+	switch n := len(c.Routes); n {
 	case 0:
 		return "the session page"
 	case 1:
-		return "1 route of " + s.config.file
+		return "1 route of " + c.file()
 	default:
-		return strconv.Itoa(n) + " routes of " + s.config.file
+		return strconv.Itoa(n) + " routes of " + c.file()
 	}
 }
 

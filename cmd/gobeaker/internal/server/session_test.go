@@ -26,8 +26,12 @@ func options(t *testing.T, session string, env map[string]string) (compat.Option
 	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	o, err := server.SessionOptions("", filepath.Join(dir, "gobeaker.toml"), func(k string) string { return env[k] })
-	return o, dir, err
+	c, err := server.Load(filepath.Join(dir, "gobeaker.toml"))
+	if err != nil {
+		return compat.Options{}, dir, err
+	}
+	e, err := c.Effective(func(k string) string { return env[k] })
+	return e.Options, dir, err
 }
 
 func TestSessionOptions(t *testing.T) {
@@ -147,17 +151,17 @@ func TestSessionOptionErrors(t *testing.T) {
 		`peer = "beaker"`:                         "peer",
 		`write = "both"`:                          "merge",
 		`id_pattern = "("`:                        "id",
-		`secret_file = "nowhere.txt"`:             "secret file",
+		`secret_file = "nowhere.txt"`:             "secret_file: ",
 		`secret_file = "empty.txt"`:               "first line is empty",
 		`secret_env = "NOT_THERE"`:                "NOT_THERE",
 		"secret = \"a\"\nsecret_env = \"B\"":      "one of",
 		`ini = "nowhere.ini"`:                     "nowhere.ini",
-		"ini = \"app.ini\"\nini_dialect = \"py\"": "use auto, python2 or python3",
+		"ini = \"app.ini\"\nini_dialect = \"py\"": "use auto, python2, python3",
 		`ini = "app.ini#nothing"`:                 "nothing",
 		`touch_interval = "often"`:                "10s or 2m",
 		`touch_interval = "-1s"`:                  "10s or 2m",
-		"[session.extra]\nx = [1]":                "extra: x: give text",
-		"[session.extra]\nurl = \"hidden\"":       "extra: url: it stands in [session] itself",
+		"[session.extra]\nx = [1]":                "gobeaker.toml:3: extra.x: give text",
+		"[session.extra]\nurl = \"hidden\"":       "extra.url: it stands in [session] itself",
 		"secret = \"hidden\"\nsecrets = \"x\"":    `did you mean "secret"`,
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -167,6 +171,36 @@ func TestSessionOptionErrors(t *testing.T) {
 			require.NotContains(t, err.Error(), "hidden")
 		})
 	}
-	_, err := server.SessionOptions("a.ini", "b.toml", os.Getenv)
+	_, err := server.Configured("a.ini", "b.toml", os.Getenv)
 	require.ErrorIs(t, err, server.ErrConfig)
+}
+
+// The commands that have flags for keys see what is configured beside the variables.
+func TestConfigured(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "gobeaker.toml")
+	require.NoError(t, os.WriteFile(path, []byte("[session]\nsecret = 's'\nvalidate_key_env = 'V'\nurl = 'u'\n"), 0o600))
+	env := func(name string) string {
+		return map[string]string{"GOBEAKER_SECRET": "gs", "V": "v", "GOBEAKER_ENCRYPT_KEY": "ge", "GOBEAKER_URL": "gu"}[name]
+	}
+	c, err := server.Load(path)
+	require.NoError(t, err)
+	above, err := c.Effective(env)
+	require.NoError(t, err)
+	require.Equal(t, "gs v ge gu", above.Options.Secret+" "+above.Options.ValidateKey+" "+above.Options.EncryptKey+" "+above.Options.URL)
+	require.Equal(t, "environment GOBEAKER_SECRET", above.Origins["secret"].String())
+	alone, err := server.Configured("", path, env)
+	require.NoError(t, err)
+	require.Equal(t, "s v  u", alone.Options.Secret+" "+alone.Options.ValidateKey+" "+alone.Options.EncryptKey+" "+alone.Options.URL)
+	require.Equal(t, path+":2", alone.Origins["secret"].String())
+
+	e, err := server.Configured("", filepath.Join(dir, "gone.toml"), env)
+	require.ErrorIs(t, err, server.ErrConfig)
+	require.Equal(t, []string{filepath.Join(dir, "gone.toml")}, e.Files, "to be watched")
+	e, err = server.Configured(filepath.Join(dir, "gone.ini"), "", env)
+	require.ErrorIs(t, err, server.ErrConfig)
+	require.Equal(t, []string{filepath.Join(dir, "gone.ini")}, e.Files)
+	e, err = server.Configured("a.ini", "b.toml", env)
+	require.ErrorIs(t, err, server.ErrConfig)
+	require.NotNil(t, e)
 }
