@@ -28,6 +28,7 @@ const (
 	exitCorrupt     = 3
 	exitEncrypted   = 4
 	exitUnavailable = 5
+	exitWarnings    = 6
 )
 
 // exitError is an error with the exit code it asks for. Without an error of its
@@ -84,6 +85,8 @@ same cookies, the same files, the same bytes, while both run.`,
   gobeaker convert --to json data/container_file/1/1e/1e4c….cache
   gobeaker ls --ini production.ini
   gobeaker migrate --from production.ini --to redis.toml
+  gobeaker doctor production.ini
+  gobeaker config production.ini
   gobeaker keygen
   gobeaker verify testdata/fixtures`,
 		SilenceErrors:     true,
@@ -94,7 +97,7 @@ same cookies, the same files, the same bytes, while both run.`,
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.AddCommand(newServe(env), newInspect(env), newConvert(env), newMigrate(env), newLs(env), newShow(env), newRm(env), newStats(env),
-		newVerify(env), newKeygen(env), newGC(env), newVersion(env), newExitCodes())
+		newConfig(env), newDoctor(env), newVerify(env), newKeygen(env), newGC(env), newVersion(env), newExitCodes())
 	return root
 }
 
@@ -114,6 +117,7 @@ func newExitCodes() *cobra.Command {
   4  it is encrypted, and no key that was given opens it
   5  the store is unavailable, or gc or migrate was stopped before it was done:
      another gc is at work, or a signal came
+  6  doctor has warnings, and nothing worse; errors are code 1
 
 inspect prints what it could find out also with codes 1, 3 and 4.`,
 	}

@@ -42,7 +42,7 @@ type lsFlags struct {
 }
 
 func newLs(env Environment) *cobra.Command {
-	o := lsFlags{store: storeFlags{plaintext: true}}
+	o := lsFlags{store: storeFlags{plaintext: true, looks: true}}
 	c := &cobra.Command{
 		Use:   "ls",
 		Short: "List the sessions of a store",

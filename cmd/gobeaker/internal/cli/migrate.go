@@ -140,8 +140,8 @@ func (o *migrateFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.delta, "delta", false, "leave out what was not modified since the last pass of --state")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	f.Float64Var(&o.rate, "rate", 0, "at most this `number` of records in a second")
-	f.IntVar(&o.batch, "batch", 0, "how `many` records are written at once (default 128)")
-	f.IntVar(&o.workers, "workers", 0, "how `many` batches are under way at a time (default 4)")
+	f.IntVar(&o.batch, "batch", 0, "the `number` of records that are written at once (default 128)")
+	f.IntVar(&o.workers, "workers", 0, "the `number` of batches that are under way at a time (default 4)")
 }
 
 // check refuses flags that do not go together, and settles where each side is.

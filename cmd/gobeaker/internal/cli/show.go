@@ -30,7 +30,7 @@ The values are printed as they are: do not paste the output where others read it
 ` + keyHelp
 
 func newShow(env Environment) *cobra.Command {
-	flags := storeFlags{plaintext: true}
+	flags := storeFlags{plaintext: true, looks: true}
 	var asJSON, mask bool
 	c := &cobra.Command{
 		Use:   "show WHICH",

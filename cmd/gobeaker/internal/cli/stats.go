@@ -24,7 +24,7 @@ The states are those of "gobeaker ls". Sizes below the largest are right up to a
 ` + keyHelp
 
 func newStats(env Environment) *cobra.Command {
-	flags := storeFlags{plaintext: true}
+	flags := storeFlags{plaintext: true, looks: true}
 	var asJSON bool
 	var top int
 	c := &cobra.Command{
@@ -38,7 +38,7 @@ func newStats(env Environment) *cobra.Command {
 	}
 	flags.register(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	c.Flags().IntVar(&top, "top", 20, "how many writers and classes the text shows at `most`")
+	c.Flags().IntVar(&top, "top", 20, "the greatest `number` of writers and classes that the text shows")
 	return c
 }
 

@@ -33,6 +33,7 @@ type storeFlags struct {
 	kind, dataDir, url string
 	keys               keyFlags
 	plaintext          bool                  // read what should be encrypted and is not
+	looks              bool                  // nothing is written
 	change             func(*compat.Options) // the last word about the options; or nil
 	create             bool                  // make what is missing, as a table
 }
@@ -88,14 +89,20 @@ func (s *storeFlags) open(command string, env Environment) (*openStore, error) {
 	return &openStore{options: o, keys: keys, store: store, manager: m, where: place(o)}, nil
 }
 
-// asItIs: who only looks makes no table, nor the file of a database whose name was misspelt.
+// asItIs: who creates nothing makes no table, nor the file of a database whose name was
+// misspelt; who only looks does not move the log of SQLite into its database either.
 func (s *storeFlags) asItIs(o compat.Options) compat.Options {
-	if o.Type != "ext:database" || s.create {
+	if o.Type != "ext:database" && o.Type != "ext:sqla" || s.create {
 		return o
 	}
 	extra := map[string]string{}
 	maps.Copy(extra, o.Extra)
-	extra["create_table"] = "false"
+	if o.Type == "ext:database" {
+		extra["create_table"] = "false"
+	}
+	if s.looks {
+		extra["read_only"] = "true"
+	}
 	o.Extra = extra
 	return o
 }
@@ -172,7 +179,7 @@ func (s *storeFlags) place(o *compat.Options, getenv func(string) string) error 
 func hasPassword(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	user, _ := cutLast(cmp.Or(rest, address), "@")
-	return strings.Contains(user, ":") || strings.Contains(strings.ToLower(address), "password=")
+	return strings.Contains(user, ":") || strings.Contains(strings.ToLower(address), "passw") && strings.Contains(address, "=")
 }
 
 // cutLast cuts around the last sep. Without one, all is after it.

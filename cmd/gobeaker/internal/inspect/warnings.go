@@ -45,7 +45,7 @@ func (d *Decoded) Warnings(where Where, r Rules) []string {
 	}
 	_, expires := session.GetStr("_expires")
 	add(expires && where == InCookie, "_expires is in it, a leftover of Beaker up to 1.13 when it saves twice in a request; it means nothing")
-	at, ok := accessed(session)
+	at, ok := TimeOf(session, "_accessed_time")
 	add(ok && r.Timeout != compat.NoTimeout && r.Now.Sub(at) > r.Timeout,
 		"it has timed out: last accessed %s, and timeout is %d seconds; Beaker makes a new session of it", at.UTC().Format("2006-01-02 15:04:05 UTC"), int(r.Timeout.Seconds()))
 	add(ok && at.Sub(r.Now) > time.Hour, "_accessed_time lies in the future: is a clock wrong?")
@@ -56,11 +56,12 @@ func upper(m beakerfmt.AESMode) string {
 	return map[beakerfmt.AESMode]string{beakerfmt.CTR: "CTR", beakerfmt.CBC: "CBC"}[m]
 }
 
-// accessed returns the time of the last access, a float or an int.
-func accessed(session *pyvalue.Dict) (time.Time, bool) {
+// TimeOf returns a time that Beaker keeps in a session under a key such as
+// "_accessed_time": seconds, a float or an int.
+func TimeOf(session *pyvalue.Dict, key string) (time.Time, bool) {
 	const most = 1 << 40 // seconds; far beyond what a calendar holds
 	var seconds float64
-	switch v, _ := session.GetStr("_accessed_time"); v := v.(type) {
+	switch v, _ := session.GetStr(key); v := v.(type) {
 	case pyvalue.Float:
 		seconds = float64(v)
 	case *pyvalue.Int:
