@@ -50,10 +50,6 @@
 // Without it, let nothing remove records without a session from the new store
 // ("gobeaker gc") as long as the old one is behind it, or a logout would be forgotten.
 //
-// With WriteBoth and two stores that have no locks (none but files and dbm have) a
-// session that one process deletes in the moment in which another one saves it may
-// stay, as with two requests to Beaker.
-//
 // # In all phases
 //
 // The processes of Go need not change their options at the same moment: one that is a
@@ -62,6 +58,9 @@
 // Nobody is logged out by the move itself: a session that is in the store that leads,
 // or only in the one behind it, is found, and a store that cannot be asked is an error
 // and no logout. A delete removes both records, and if one of them could not be
-// removed it says so. Records are written to each store in the form that its Python
+// removed it says so. Only if there is no lock for all that write a session (neither store
+// has locks, as none but files and dbm have, or with WriteNewOnly the new one has none)
+// a session may stay that one process deletes in the moment in which others save it, as
+// with two requests to Beaker. Records are written to each store in the form that its Python
 // reads: see [Options.ToNew].
 package tiered

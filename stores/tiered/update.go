@@ -35,14 +35,21 @@ func (c *change) outcome(s *side, err error) error {
 }
 
 // Update implements [stores.Updater], under the lock of the store that leads; with
-// ReadNewest under all locks that there are.
-func (t *tier) Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) error {
+// ReadNewest, and if it writes both behind the new one, under all locks that there are.
+func (t *tier) Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) (err error) {
 	c := &change{f: f}
 	switch t.o.Read {
 	case ReadOld:
 		return t.updateOld(ctx, id, c)
 	case ReadNewest:
 		return t.updateBoth(ctx, id, c)
+	}
+	if t.o.Write == WriteBoth { // else a delete could come between the two records
+		var unlock func() error
+		if ctx, unlock, err = t.lockAll(ctx, id); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
 	}
 	for range tries {
 		again, err := t.updateNew(ctx, id, c)
