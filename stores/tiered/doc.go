@@ -60,7 +60,7 @@
 // and no logout. A delete removes both records, and if one of them could not be
 // removed it says so. Only if there is no lock for all that write a session (neither store
 // has locks, as none but files and dbm have, or with WriteNewOnly the new one has none)
-// a session may stay that one process deletes in the moment in which others save it, as
+// a session may stay that one process deletes in the moment in which two others save it, as
 // with two requests to Beaker. Records are written to each store in the form that its Python
 // reads: see [Options.ToNew].
 package tiered

@@ -20,6 +20,12 @@ type Environment struct {
 	Now    func() time.Time // nil: time.Now
 }
 
+// lookup is os.LookupEnv, by which an empty variable is not set.
+func (e Environment) lookup(name string) (string, bool) {
+	v := e.Getenv(name)
+	return v, v != ""
+}
+
 // The exit codes; "gobeaker help exit-codes" explains them.
 const (
 	exitOK          = 0

@@ -258,9 +258,6 @@ func (o *configFlags) loadOptions() (load iniconf.LoadOptions, path string, err 
 		return load, "", fmt.Errorf("--peer: %w", err)
 	}
 	load.Beaker, load.Python = peer.Release(), peer.Python
-	load.LookupEnv = func(name string) (string, bool) {
-		v := o.env.Getenv(name)
-		return v, v != ""
-	}
+	load.LookupEnv = o.env.lookup
 	return load, path, nil
 }

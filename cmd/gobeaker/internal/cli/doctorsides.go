@@ -129,10 +129,7 @@ func (d *doctorFlags) settle() (err error) {
 		return fmt.Errorf("--dialect: %w", err)
 	}
 	d.load.Global = d.global
-	d.load.LookupEnv = func(name string) (string, bool) {
-		v := d.env.Getenv(name)
-		return v, v != ""
-	}
+	d.load.LookupEnv = d.env.lookup
 	return nil
 }
 
