@@ -161,6 +161,20 @@ func Look(ctx context.Context, s Store, id string) (pyvalue.Value, error) {
 	return s.Get(ctx, id)
 }
 
+// Version tells records apart: one that has been written since has another. The zero
+// Version tells nothing: the record was written too recently for that.
+type Version [5]uint64
+
+// Versioner is a Store that tells cheaply whether a record is still the one that was
+// read: much cheaper than to read it again.
+type Versioner interface {
+	// Version returns the version of the record of id. Whoever asks before a Get, and
+	// later gets the same version, not the zero one, knows that the record is the one
+	// that the Get returned, whoever else writes, Python among them. It waits for
+	// nobody. The errors are those of Get, but nothing says that the record can be read.
+	Version(ctx context.Context, id string) (Version, error)
+}
+
 // Wrapper is a Store around another one. It has all the methods of the optional
 // capabilities, and really has those of the store inside: see [As].
 type Wrapper interface {
@@ -169,7 +183,7 @@ type Wrapper interface {
 }
 
 // As returns s as one of the optional capabilities ([Updater], [Locker], [Lister],
-// [Pinger], [Inserter], [Clock]), if it is one. A Wrapper is one if what it wraps is.
+// [Pinger], [Inserter], [Clock], [Versioner]), if it is one. A Wrapper is one if what it wraps is.
 func As[Capability any](s Store) (Capability, bool) {
 	c, ok := s.(Capability)
 	for inner := s; ok; {

@@ -18,6 +18,9 @@
 //     since 1.9.1 takes it for an empty one (container.py,
 //     FileNamespaceManager.do_open), which logs its user out and then, if it may
 //     write, replaces what the user had.
+//   - A data_dir that was there and has gone, with the file system that it was on or
+//     by another name, is ErrUnavailable, and nothing is made in its place: Beaker
+//     makes it anew, without the sessions, and so logs everybody out.
 //   - An id of which there is neither a record nor a lock file leaves no lock
 //     file behind when it is looked up or deleted.
 //   - A write keeps the other keys of the container, as Beaker up to 1.5.4 did.

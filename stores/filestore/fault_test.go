@@ -140,15 +140,15 @@ func TestDanglingLockDirectory(t *testing.T) {
 	}
 }
 
-// TestVanishingDirectories removes every level of the directories again and
-// again while the store is used.
+// TestVanishingDirectories removes every level of the directories below the data_dir
+// again and again while the store is used. TestDataDirGone has the data_dir itself.
 func TestVanishingDirectories(t *testing.T) {
 	s := open(t, Options{})
 	stop := make(chan struct{})
 	var users, remover sync.WaitGroup
 	remover.Go(func() {
 		levels := []string{
-			".", "container_file", "container_file_lock", "container_file/1", "container_file/1/1e",
+			"container_file", "container_file_lock", "container_file/1", "container_file/1/1e",
 			"container_file_lock/e", "container_file_lock/e/ea", testLock, testData,
 		}
 		for n := 0; ; n++ {

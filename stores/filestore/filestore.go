@@ -17,14 +17,15 @@ import (
 )
 
 // Store is a file store. It implements [stores.Store], [stores.Updater],
-// [stores.Locker], [stores.Lister], [stores.Pinger] and [stores.Looker], and is safe for
-// concurrent use, together with other Stores and processes on the same
-// directories.
+// [stores.Locker], [stores.Lister], [stores.Pinger], [stores.Looker] and
+// [stores.Versioner], and is safe for concurrent use, together with other Stores and
+// processes on the same directories.
 type Store struct {
 	settings
 	ids   beakerfmt.IDRule
 	fsync bool
 	locks *filelock.Locks
+	place place
 }
 
 var _ interface {
@@ -34,6 +35,7 @@ var _ interface {
 	stores.Lister
 	stores.Pinger
 	stores.Looker
+	stores.Versioner
 } = (*Store)(nil)
 
 // New returns a file store, or an error that says which option is wrong. It
@@ -44,6 +46,7 @@ func New(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{settings: c, ids: o.IDs, fsync: o.Fsync}
+	s.place.dir = c.fileDir
 	s.locks = filelock.New(c.lockDir, s.recordExists)
 	return s, nil
 }
@@ -127,7 +130,7 @@ func (s *Store) change(ctx context.Context, op, id string, edit func(c *pyvalue.
 			err = failed(op, id, err)
 		}
 	}()
-	if err := s.check(ctx, id); err != nil {
+	if err := s.checkWrite(ctx, id); err != nil {
 		return err
 	}
 	g, err := s.locks.Acquire(ctx, id, filelock.Exclusive, filelock.MakeLock)
@@ -197,7 +200,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 // session.lock() takes. With a context that carries the lock of id already, it
 // returns that context; the lock then lasts until every unlock was called.
 func (s *Store) Lock(ctx context.Context, id string) (held context.Context, unlock func() error, err error) {
-	if err := s.check(ctx, id); err != nil {
+	if err := s.checkWrite(ctx, id); err != nil {
 		return nil, nil, failed("lock", id, err)
 	}
 	held, unlock, err = s.locks.Lock(ctx, id)
@@ -212,12 +215,24 @@ func (s *Store) check(ctx context.Context, id string) error {
 	return ctx.Err()
 }
 
+// checkWrite is check for what makes directories that are missing: those that have gone
+// must not be made anew.
+func (s *Store) checkWrite(ctx context.Context, id string) error {
+	if err := s.check(ctx, id); err != nil {
+		return err
+	}
+	return sysfile.In(s.fileDir, s.place.check())
+}
+
 // recordPath is made without filepath.Join, which would only cost time: the
 // directory is clean already, and what is below it is so by construction.
 func (s *Store) recordPath(id string) string { return s.fileDir + "/" + beakerfmt.DataPath(id) }
 
 func (s *Store) recordExists(id string) (bool, error) {
 	there, err := sysfile.Exists(s.recordPath(id))
+	if !there && err == nil {
+		err = s.place.check()
+	}
 	return there, sysfile.In(s.fileDir, err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,7 @@ func TestConformance(t *testing.T) {
 			storetest.Run(t, storetest.Harness{
 				New:     func(t *testing.T) stores.Store { return open(t, o) },
 				Corrupt: corrupt,
+				Settle:  settle,
 			})
 		})
 	}
@@ -62,6 +64,13 @@ func TestConformance(t *testing.T) {
 func corrupt(t *testing.T, s stores.Store, id string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(s.(*Store).recordPath(id), []byte("\x80\x02}q\x00X\x07\x00\x00\x00ses"), 0o666))
+}
+
+// settle makes a record look as if it was written a while ago.
+func settle(t *testing.T, s stores.Store, id string) {
+	t.Helper()
+	at := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(s.(*Store).recordPath(id), at, at))
 }
 
 // TestTwoStores: two Stores of one directory exclude each other as two

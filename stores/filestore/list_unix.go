@@ -111,9 +111,12 @@ func (w *walk) tell(i stores.Info, err error) error {
 }
 
 // Ping implements [stores.Pinger]: it makes the two directories if they are
-// missing, and in each a file for a moment, to which it writes and which it
-// locks.
+// missing, unless they were there and have gone, and in each a file for a moment, to
+// which it writes and which it locks.
 func (s *Store) Ping(ctx context.Context) error {
+	if err := s.place.check(); err != nil {
+		return failed("ping", "", sysfile.In(s.fileDir, err))
+	}
 	for _, dir := range []string{s.fileDir, s.lockDir} {
 		if err := ctx.Err(); err != nil {
 			return failed("ping", "", err)
@@ -122,5 +125,5 @@ func (s *Store) Ping(ctx context.Context) error {
 			return failed("ping", "", sysfile.In(dir, err))
 		}
 	}
-	return nil
+	return failed("ping", "", sysfile.In(s.fileDir, s.place.check()))
 }

@@ -51,6 +51,9 @@ func (s *Store) readRecord(path string, buf *buffer) error {
 	// A pipe in place of a record is not waited for; without a writer it is empty.
 	fd, err := sysfile.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err == syscall.ENOENT {
+		if err := s.place.check(); err != nil {
+			return err
+		}
 		return stores.ErrNotExist
 	}
 	if err != nil {

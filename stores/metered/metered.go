@@ -91,6 +91,11 @@ type Options struct {
 	// Record is called after each operation, in its goroutine. It must be safe for
 	// concurrent use, and quick. Nil means that nobody is told.
 	Record func(Event)
+	// Begin is called before each operation, for a trace of it: the context that it
+	// returns is that of the operation, and the function, if there is one, is called
+	// after it. A context that Lock returns does not come of it. Nil means that
+	// nobody is told.
+	Begin func(context.Context, Op) (context.Context, func(Event))
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -110,6 +115,7 @@ var _ interface {
 	stores.Pinger
 	stores.Inserter
 	stores.Clock
+	stores.Versioner
 	io.Closer
 } = (*Store)(nil)
 
@@ -121,6 +127,9 @@ func New(inner stores.Store, o Options) *Store {
 	if o.Record == nil {
 		o.Record = func(Event) {}
 	}
+	if o.Begin == nil {
+		o.Begin = func(ctx context.Context, _ Op) (context.Context, func(Event)) { return ctx, nil }
+	}
 	return &Store{inner, o}
 }
 
@@ -129,31 +138,32 @@ func (s *Store) Unwrap() stores.Store { return s.inner }
 
 // Get implements [stores.Store].
 func (s *Store) Get(ctx context.Context, id string) (v pyvalue.Value, err error) {
-	begun := s.o.Now()
+	ctx, b := s.begin(ctx, Get)
 	v, err = s.inner.Get(ctx, id)
-	s.tell(Event{Op: Get}, begun, err)
+	b.tell(Event{}, err)
 	return v, err
 }
 
 // Put implements [stores.Store].
 func (s *Store) Put(ctx context.Context, id string, v pyvalue.Value) error {
-	begun := s.o.Now()
+	ctx, b := s.begin(ctx, Put)
 	err := s.inner.Put(ctx, id, v)
-	s.tell(Event{Op: Put}, begun, err)
+	b.tell(Event{}, err)
 	return err
 }
 
 // Delete implements [stores.Store].
 func (s *Store) Delete(ctx context.Context, id string) error {
-	begun := s.o.Now()
+	ctx, b := s.begin(ctx, Delete)
 	err := s.inner.Delete(ctx, id)
-	s.tell(Event{Op: Delete}, begun, err)
+	b.tell(Event{}, err)
 	return err
 }
 
 // Update implements [stores.Updater].
 func (s *Store) Update(ctx context.Context, id string, f func(old pyvalue.Value) (pyvalue.Value, error)) error {
-	begun, calls := s.o.Now(), 0
+	ctx, b := s.begin(ctx, Update)
+	calls := 0
 	u, err := inside[stores.Updater](s)
 	if err == nil {
 		err = u.Update(ctx, id, func(old pyvalue.Value) (pyvalue.Value, error) {
@@ -161,25 +171,26 @@ func (s *Store) Update(ctx context.Context, id string, f func(old pyvalue.Value)
 			return f(old)
 		})
 	}
-	s.tell(Event{Op: Update, Calls: calls}, begun, err)
+	b.tell(Event{Calls: calls}, err)
 	return err
 }
 
 // Lock implements [stores.Locker].
 func (s *Store) Lock(ctx context.Context, id string) (held context.Context, unlock func() error, err error) {
-	begun := s.o.Now()
+	// What is done under the lock is no part of waiting for it.
+	_, b := s.begin(ctx, Lock)
 	l, err := inside[stores.Locker](s)
 	if err == nil {
 		held, unlock, err = l.Lock(ctx, id)
 	}
-	s.tell(Event{Op: Lock}, begun, err)
+	b.tell(Event{}, err)
 	return held, unlock, err
 }
 
 // Insert implements [stores.Inserter]. The outcome is that of the first record that
 // failed for another reason than that it was there.
 func (s *Store) Insert(ctx context.Context, records []stores.Record) []error {
-	begun := s.o.Now()
+	ctx, b := s.begin(ctx, Insert)
 	in, err := inside[stores.Inserter](s)
 	var errs []error
 	if err == nil {
@@ -194,7 +205,7 @@ func (s *Store) Insert(ctx context.Context, records []stores.Record) []error {
 			err = e
 		}
 	}
-	s.tell(Event{Op: Insert, Records: len(records)}, begun, err)
+	b.tell(Event{Records: len(records)}, err)
 	return errs
 }
 
@@ -202,7 +213,8 @@ func (s *Store) Insert(ctx context.Context, records []stores.Record) []error {
 // errors about single records do not count.
 func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, error] {
 	return func(yield func(stores.Info, error) bool) {
-		begun, n := s.o.Now(), 0
+		ctx, b := s.begin(ctx, List)
+		n := 0
 		l, last := inside[stores.Lister](s)
 		if last != nil {
 			yield(stores.Info{}, last)
@@ -219,18 +231,18 @@ func (s *Store) List(ctx context.Context, from string) iter.Seq2[stores.Info, er
 				}
 			}
 		}
-		s.tell(Event{Op: List, Records: n}, begun, last)
+		b.tell(Event{Records: n}, last)
 	}
 }
 
 // Ping implements [stores.Pinger].
 func (s *Store) Ping(ctx context.Context) error {
-	begun := s.o.Now()
+	ctx, b := s.begin(ctx, Ping)
 	p, err := inside[stores.Pinger](s)
 	if err == nil {
 		err = p.Ping(ctx)
 	}
-	s.tell(Event{Op: Ping}, begun, err)
+	b.tell(Event{}, err)
 	return err
 }
 
@@ -243,6 +255,16 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return c.Now(ctx)
 }
 
+// Version implements [stores.Versioner]. Nobody is told of it: it costs less than that
+// would, and whoever gets an error here gets it from Get, too.
+func (s *Store) Version(ctx context.Context, id string) (stores.Version, error) {
+	v, err := inside[stores.Versioner](s)
+	if err != nil {
+		return stores.Version{}, err
+	}
+	return v.Version(ctx, id)
+}
+
 // Close closes the store inside, if that can be closed.
 func (s *Store) Close() error {
 	if c, ok := s.inner.(io.Closer); ok {
@@ -251,9 +273,26 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func (s *Store) tell(e Event, begun time.Time, err error) {
-	e.Outcome, e.Took = OutcomeOf(err), s.o.Now().Sub(begun)
-	s.o.Record(e)
+// operation is one that has begun.
+type operation struct {
+	store *Store
+	op    Op
+	begun time.Time
+	ended func(Event) // nil: nobody waits for it
+}
+
+func (s *Store) begin(ctx context.Context, op Op) (context.Context, operation) {
+	o := operation{store: s, op: op, begun: s.o.Now()}
+	ctx, o.ended = s.o.Begin(ctx, op)
+	return ctx, o
+}
+
+func (o operation) tell(e Event, err error) {
+	e.Op, e.Outcome, e.Took = o.op, OutcomeOf(err), o.store.o.Now().Sub(o.begun)
+	o.store.o.Record(e)
+	if o.ended != nil {
+		o.ended(e)
+	}
 }
 
 // inside returns a capability of the store inside. That it has none is an error of

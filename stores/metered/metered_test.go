@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/stores"
 	"github.com/gobeaker/gobeaker/stores/filestore"
@@ -21,11 +24,19 @@ import (
 const id = "1e4c684fb206494191440c2cc28cbc22"
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, storetest.Harness{New: func(t *testing.T) stores.Store {
-		inner, err := filestore.New(filestore.Options{DataDir: t.TempDir()})
-		require.NoError(t, err)
-		return metered.New(inner, metered.Options{Record: func(metered.Event) {}})
-	}})
+	var dir string
+	storetest.Run(t, storetest.Harness{
+		New: func(t *testing.T) stores.Store {
+			dir = t.TempDir()
+			inner, err := filestore.New(filestore.Options{DataDir: dir})
+			require.NoError(t, err)
+			return metered.New(inner, metered.Options{Record: func(metered.Event) {}})
+		},
+		Settle: func(t *testing.T, _ stores.Store, id string) {
+			at := time.Now().Add(-time.Hour)
+			require.NoError(t, os.Chtimes(filepath.Join(dir, "container_file", beakerfmt.DataPath(id)), at, at))
+		},
+	})
 }
 
 // meter is a store whose clock moves by a second each time it is looked at.
@@ -146,4 +157,38 @@ func TestClock(t *testing.T) {
 func TestNobodyIsTold(t *testing.T) {
 	_, err := metered.New(memstore.New(), metered.Options{}).Get(t.Context(), id)
 	require.ErrorIs(t, err, stores.ErrNotExist)
+}
+
+// told is the key of a context that Begin made.
+type told struct{}
+
+// seen notes whether an operation had the context that Begin made.
+type seen struct {
+	*memstore.Store
+	contexts []any
+}
+
+func (s *seen) Get(ctx context.Context, id string) (pyvalue.Value, error) {
+	s.contexts = append(s.contexts, ctx.Value(told{}))
+	return s.Store.Get(ctx, id)
+}
+
+func TestBegin(t *testing.T) {
+	inner := &seen{Store: memstore.New()}
+	var ended []metered.Event
+	s := metered.New(inner, metered.Options{Begin: func(ctx context.Context, op metered.Op) (context.Context, func(metered.Event)) {
+		if op == metered.Put {
+			return ctx, nil
+		}
+		return context.WithValue(ctx, told{}, op), func(e metered.Event) { e.Took = 0; ended = append(ended, e) }
+	}})
+	require.NoError(t, s.Put(t.Context(), id, pyvalue.Str("x")))
+	held, unlock, err := s.Lock(t.Context(), id)
+	require.NoError(t, err)
+	require.Nil(t, held.Value(told{}), "the wait for a lock ends before what is done under it")
+	_, err = s.Get(held, id)
+	require.NoError(t, err)
+	require.NoError(t, unlock())
+	require.Equal(t, []any{metered.Get}, inner.contexts)
+	require.Equal(t, []metered.Event{{Op: metered.Lock, Outcome: metered.OK}, {Op: metered.Get, Outcome: metered.OK}}, ended)
 }

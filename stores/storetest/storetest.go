@@ -27,6 +27,9 @@ type Harness struct {
 	// Corrupt puts something that cannot be read in place of the record of id.
 	// nil: records of this store cannot be corrupt.
 	Corrupt func(t *testing.T, s stores.Store, id string)
+	// Settle has the record of id be one that was written long enough ago for its
+	// version to be told. nil: versions are told at once.
+	Settle func(t *testing.T, s stores.Store, id string)
 }
 
 // Run runs the suite.
@@ -58,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, h.New(t)) })
 	}
+	t.Run("version", func(t *testing.T) { testVersion(t, h.New(t), h.Settle) })
 	t.Run("corrupt record", func(t *testing.T) {
 		if h.Corrupt == nil {
 			t.Skip("records of this store cannot be corrupt")
