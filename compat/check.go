@@ -92,6 +92,10 @@ func (o *Options) checkTimes() error {
 		return errors.New("touch_interval: must be shorter than timeout, or active users would be logged out")
 	case sliding && o.TouchInterval > 0 && o.TouchInterval >= o.CookieExpires.After:
 		return errors.New("touch_interval: must be shorter than cookie_expires, or active users would be logged out")
+	case o.CacheTime < 0:
+		return errors.New("cache_time: is negative")
+	case o.CacheTime > 0 && (o.CacheSessions <= 0 || o.CacheSessions > maxCacheSessions):
+		return fmt.Errorf("cache_sessions: give a number from 1 to %d", maxCacheSessions)
 	}
 	return nil
 }

@@ -32,11 +32,23 @@
 //     and Delete expires the cookie that is there, whatever its domain and path, which
 //     Clear and Invalidate keep. Beaker would send another one beside it.
 //
+// # Only looking
+//
+// A gateway looks at the session of every request and changes none. [SessionObject.Peek]
+// is for that: no record is written, no cookie sent. [SessionObject.Touch] has it count
+// as a use, which Python's timeout needs, and writes at most once per TouchInterval,
+// whatever the number of images on a page. [SessionObject.ID] and [SessionObject.Refused]
+// look at the cookie alone. With CacheTime, what one request has decoded the next ones
+// see too. It is off by default, because for that long a logout may go unnoticed
+// that another process does in a store that does not tell ([stores.Versioner]). What
+// is new, over or broken is read every time, and a session is only over once
+// its record says so. [Environment].Observe is told what happens to sessions.
+//
 // # Cookie-only sessions
 //
 // The browser has the only copy. So there is nothing to lock, nothing to be had by an
 // id, and nothing to merge: of two requests at once, the answer that comes last
-// replaces all that the other one saved. Nor can a session be taken back: a copy of
+// replaces all that the other one saved, and so does one that only renews the cookie. Nor can a session be taken back: a copy of
 // an old cookie is good until its timeout, a deleted one as well. What may be in
 // one is limited, see [Session.CookieSize].
 //

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,25 @@ type site struct {
 	random  io.Reader
 	cookie  string
 	log     bytes.Buffer
+
+	events struct {
+		mu  sync.Mutex
+		all []compat.Event
+	}
+}
+
+// told returns what was observed since the last call, as "kind outcome".
+func (s *site) told() []string {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	var told []string
+	for _, e := range s.events.all {
+		told = append(told, string(e.Kind)+" "+string(e.Outcome))
+		require.Contains(s.t, compat.EventKinds(), e.Kind)
+		require.Contains(s.t, compat.Outcomes(e.Kind), e.Outcome, e.Kind)
+	}
+	s.events.all = nil
+	return told
 }
 
 var start = time.Unix(1700000000, 250_000_000)
@@ -73,6 +93,11 @@ func (s *site) openWith(o compat.Options, store stores.Store) {
 		Now:    func() time.Time { return s.now },
 		Random: s.random,
 		Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Observe: func(e compat.Event) {
+			s.events.mu.Lock()
+			defer s.events.mu.Unlock()
+			s.events.all = append(s.events.all, e)
+		},
 	})
 	require.NoError(s.t, err)
 	s.manager = m

@@ -14,22 +14,45 @@ import (
 // inCookie is the home of sessions that live in their cookie alone (Beaker:
 // CookieSession). To write one is to make the text of its cookie anew; what other
 // requests of the same browser write meanwhile is not there to be merged.
-type inCookie struct{ m *Manager }
+type inCookie struct {
+	m     *Manager
+	cache *sessionCache // nil if sessions are not cached
+}
 
 // keyID is where a cookie-only session keeps its id.
 const keyID = "_id"
 
-func (h inCookie) find(ctx context.Context, header string) (record, error) {
+func (h inCookie) claim(header string) claim {
 	coded, ok := h.m.walk.Find(header, h.m.opts.Key)
 	if !ok || strings.Trim(coded, `"`) == "" {
-		return record{state: absent}, nil
+		return claim{}
 	}
 	payload, key, err := h.m.signer.Verify(coded)
-	if err != nil {
-		return record{}, fmt.Errorf("session cookie: %w: %w", stores.ErrCorrupt, err)
+	return claim{there: true, refused: err != nil, text: payload, key: key}
+}
+
+func (h inCookie) id(c claim, look func() (*View, error)) string {
+	if !c.there || c.refused {
+		return ""
 	}
-	values, form, err := h.m.codec.DecodePayload(payload, key)
-	r, err := h.found(values, base{form: form, text: pyvalue.Str(payload)}, key > 0, err)
+	v, err := look()
+	if err != nil {
+		return ""
+	}
+	stored, _ := v.Get(keyID)
+	id, _ := pyvalue.Text(stored)
+	return id
+}
+
+func (h inCookie) find(ctx context.Context, c claim) (record, error) {
+	switch {
+	case c.refused:
+		return record{}, fmt.Errorf("session cookie: %w: %w", stores.ErrCorrupt, beakerfmt.ErrBadSignature)
+	case !c.there:
+		return record{state: absent}, nil
+	}
+	values, form, err := h.m.codec.DecodePayload(c.text, c.key)
+	r, err := h.found(values, base{form: form, text: pyvalue.Str(c.text)}, c.key > 0, err)
 	if values != nil {
 		h.m.warnOfMode(ctx, form)
 	}
@@ -38,6 +61,15 @@ func (h inCookie) find(ctx context.Context, header string) (record, error) {
 		r.came = &at
 	}
 	return r, err
+}
+
+func (h inCookie) peek(ctx context.Context, c claim) (record, error) {
+	if h.cache == nil || c.refused || !c.there {
+		r, err := h.find(ctx, c)
+		h.m.tellLoad(c, r, err)
+		return r, err
+	}
+	return h.look(ctx, c)
 }
 
 func (h inCookie) again(_ context.Context, s *Session) (record, error) {
@@ -83,11 +115,14 @@ func (h inCookie) write(ctx context.Context, s *Session) error {
 	case s.deleted:
 		return h.expire(s)
 	case s.dirty:
-		return h.save(s)
+		err := h.save(s)
+		s.tellSave(err)
+		return err
 	case h.m.opts.Auto:
 		err := h.save(s)
+		s.tellSave(err)
 		if err != nil && s.isAsLoaded() {
-			h.keep(ctx, s, s.values, err)
+			_ = h.keep(ctx, s, s.values, err)
 			return nil
 		}
 		return err
@@ -97,20 +132,24 @@ func (h inCookie) write(ctx context.Context, s *Session) error {
 		return err
 	}
 	_, err = h.encode(s, values, form)
-	if err != nil && !s.invalidated {
-		h.keep(ctx, s, values, err)
-		return nil
+	if s.invalidated {
+		return err
 	}
-	return err
+	if err != nil {
+		err = h.keep(ctx, s, values, err)
+	}
+	h.m.tellTouch(form, err)
+	return nil
 }
 
 // keep makes the cookie of a session that was only read in the form in which it
 // came, because the present one cannot hold it. If it cannot be written so either, or
 // has become too long (Python may have packed it a little better), what the browser
 // has stays good: who only reads is not to blame.
-func (h inCookie) keep(ctx context.Context, s *Session, values *pyvalue.Dict, err error) {
+func (h inCookie) keep(ctx context.Context, s *Session, values *pyvalue.Dict, err error) error {
 	h.m.warnOfForm(ctx, err)
-	_, _ = h.encode(s, values, s.base.form)
+	_, err = h.encode(s, values, s.base.form)
+	return err
 }
 
 // expire makes the cookie that takes the present one away. Its value is a new
@@ -156,7 +195,7 @@ func (h inCookie) save(s *Session) error {
 func (h inCookie) unsaved(ctx context.Context, s *Session) (values *pyvalue.Dict, form beakerfmt.Form, err error) {
 	switch {
 	case s.invalidated && !h.m.opts.DeleteRecords:
-		r, err := h.find(ctx, s.header)
+		r, err := h.find(ctx, s.claim)
 		if err == nil && r.state == absent {
 			return nil, form, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
@@ -16,23 +17,38 @@ type inStore struct {
 	m       *Manager
 	store   stores.Store
 	updater stores.Updater // nil if the store has none
+	cache   *sessionCache  // nil if sessions are not cached
 	oldForm sync.Once
 }
 
 func newInStore(m *Manager, store stores.Store) *inStore {
-	h := &inStore{m: m, store: store}
+	h := &inStore{m: m, store: store, cache: newSessionCache(m, store)}
 	h.updater, _ = stores.As[stores.Updater](store)
+	if h.cache != nil {
+		f := forgetful{store, h.updater, h.cache}
+		if h.store = f; h.updater != nil {
+			h.updater = f
+		}
+	}
 	return h
 }
 
-func (h *inStore) find(ctx context.Context, header string) (record, error) {
-	id, stale := h.idFromHeader(header)
-	if id == "" {
+func (h *inStore) find(ctx context.Context, c claim) (record, error) {
+	if c.text == "" {
 		return record{state: absent}, nil
 	}
-	r, err := h.fetch(ctx, id)
-	r.stale = stale
+	r, err := h.fetch(ctx, c.text)
+	r.stale = c.key > 0
 	return r, err
+}
+
+func (h *inStore) peek(ctx context.Context, c claim) (record, error) {
+	if h.cache == nil || c.text == "" {
+		r, err := h.find(ctx, c)
+		h.m.tellLoad(c, r, err)
+		return r, err
+	}
+	return h.look(ctx, c)
 }
 
 func (h *inStore) again(ctx context.Context, s *Session) (record, error) {
@@ -41,38 +57,56 @@ func (h *inStore) again(ctx context.Context, s *Session) (record, error) {
 	return r, err
 }
 
-// idFromHeader returns the session id that a Cookie header carries, or "" if
-// it carries none that is acceptable (Beaker: Session.__init__,
-// SignedCookie.value_decode). A bad signature means no session. Stale: an older
-// secret signed it.
-func (h *inStore) idFromHeader(header string) (id string, stale bool) {
+// claim has the session id that a Cookie header carries, if it carries one that is
+// acceptable (Beaker: Session.__init__, SignedCookie.value_decode). A bad signature
+// means no session.
+func (h *inStore) claim(header string) claim {
 	if !h.m.opts.UseCookies || header == "" {
-		return "", false
+		return claim{}
 	}
 	coded, ok := h.m.walk.Find(header, h.m.opts.Key)
-	if !ok {
-		return "", false
+	if !ok || strings.Trim(coded, `"`) == "" {
+		return claim{}
 	}
+	c := claim{there: true}
 	if h.m.signer == nil {
-		id = beakerfmt.Unquote(coded)
+		c.text = beakerfmt.Unquote(coded)
 	} else {
-		payload, key, err := h.m.signer.Verify(coded)
-		if err != nil {
-			h.m.warnOfSignature()
-			return "", false
-		}
-		id, stale = payload, key > 0
+		var err error
+		c.text, c.key, err = h.m.signer.Verify(coded)
+		c.refused = err != nil
 	}
-	if !h.m.opts.IDs.Valid(id) {
-		return "", false
+	if !h.m.opts.IDs.Valid(c.text) {
+		c.text, c.key = "", 0
 	}
-	return id, stale
+	return c
+}
+
+func (h *inStore) id(c claim, _ func() (*View, error)) string { return c.text }
+
+// get reads a record within the ReadTimeout.
+func (h *inStore) get(ctx context.Context, id string) (pyvalue.Value, error) {
+	if h.m.patience == 0 {
+		return h.store.Get(ctx, id)
+	}
+	limited, cancel := context.WithTimeout(ctx, h.m.patience)
+	defer cancel()
+	v, err := h.store.Get(limited, id)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w: %w", stores.ErrUnavailable, stores.ErrTimeout, err)
+	}
+	return v, err
 }
 
 // fetch reads and decodes the record of id (Beaker: Session.load).
 func (h *inStore) fetch(ctx context.Context, id string) (record, error) {
+	v, err := h.get(ctx, id)
+	return h.understand(ctx, id, v, err)
+}
+
+// understand decodes and judges what a Get of id returned.
+func (h *inStore) understand(ctx context.Context, id string, v pyvalue.Value, err error) (record, error) {
 	none := func(why recordState) (record, error) { return record{state: why, id: id}, nil }
-	v, err := h.store.Get(ctx, id)
 	if errors.Is(err, stores.ErrNotExist) {
 		return none(absent)
 	}

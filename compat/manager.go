@@ -23,6 +23,13 @@ type Environment struct {
 	Now    func() time.Time
 	Random io.Reader
 	Logger *slog.Logger
+	// ReadTimeout limits the time to read a session: a Python that hangs may hold its
+	// lock, and those who want to read it would wait as long as their clients do. What
+	// took longer is stores.ErrUnavailable and ErrTimeout. 0: as long as the context.
+	ReadTimeout time.Duration
+	// Observe is told what happens to sessions, in the goroutine in which it
+	// happens. It must be safe for concurrent use, and quick. nil: nobody is told.
+	Observe func(Event)
 }
 
 // Manager opens sessions. It is made once and is safe for concurrent use.
@@ -38,9 +45,14 @@ type Manager struct {
 	walk   beakerfmt.CookieWalk
 	touch  time.Duration
 
-	now    func() time.Time
-	random io.Reader
-	log    *slog.Logger
+	now     func() time.Time
+	random  io.Reader
+	log     *slog.Logger
+	observe func(Event) // may be nil
+
+	patience time.Duration // Environment.ReadTimeout
+
+	touches *touches
 
 	badSignature, badForm notice
 	otherMode             sync.Once
@@ -65,6 +77,10 @@ func New(o Options, store stores.Store, env Environment) (*Manager, error) {
 		now:    env.Now,
 		random: env.Random,
 		log:    env.Logger,
+
+		observe:  env.Observe,
+		patience: env.ReadTimeout,
+		touches:  newTouches(),
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -88,7 +104,7 @@ func New(o Options, store stores.Store, env Environment) (*Manager, error) {
 	case o.cookieOnly() && store != nil:
 		return nil, errors.New("compat: new: type = cookie: such sessions have no store")
 	case o.cookieOnly():
-		m.home, secrets = inCookie{m}, m.codec.ValidateKeys
+		m.home, secrets = inCookie{m, newSessionCache(m, nil)}, m.codec.ValidateKeys
 	case store == nil:
 		return nil, errors.New("compat: new: a store is needed")
 	default:
@@ -119,6 +135,9 @@ func keys(first string, old []string) [][]byte {
 // Options returns the options that the Manager was made with.
 func (m *Manager) Options() Options { return m.opts }
 
+// Key returns the name of the session's cookie.
+func (m *Manager) Key() string { return m.opts.Key }
+
 // Open returns the lazy session of a request with this Cookie header (several
 // header lines joined by beakerfmt.JoinCookieHeaders). It does nothing yet.
 func (m *Manager) Open(cookieHeader string) *SessionObject {
@@ -138,6 +157,7 @@ func (m *Manager) GetByID(ctx context.Context, id string) (*Session, error) {
 		return nil, fmt.Errorf("compat: get by id: %w", stores.ErrInvalidID)
 	}
 	r, err := h.fetch(ctx, id)
+	m.tellLoad(claim{}, r, err)
 	if err != nil {
 		return nil, fmt.Errorf("compat: get by id: %w", err)
 	}
@@ -147,6 +167,15 @@ func (m *Manager) GetByID(ctx context.Context, id string) (*Session, error) {
 	s := &Session{m: m}
 	s.adopt(r)
 	return s, nil
+}
+
+// Forget has the next Peek at the session of id read its record, although CacheTime is
+// not over. It is for who writes to the store without this Manager. Safe for
+// concurrent use.
+func (m *Manager) Forget(id string) {
+	if h, ok := m.home.(*inStore); ok && h.cache != nil {
+		h.cache.forget(id)
+	}
 }
 
 func (m *Manager) warnOfSignature() {
@@ -186,8 +215,7 @@ func (m *Manager) warnOfMode(ctx context.Context, found beakerfmt.Form) {
 // warnOfLoss tells the log of a session that is given up because it cannot be read.
 func (m *Manager) warnOfLoss(ctx context.Context, err error) {
 	if errors.Is(err, beakerfmt.ErrBadSignature) {
-		m.warnOfSignature()
-		return
+		return // of that it has been told
 	}
 	m.log.WarnContext(ctx, "session cannot be read: a new one is made; with invalidate_corrupt off it would be an error", "error", err)
 }

@@ -43,6 +43,10 @@ func (s *Session) current(old pyvalue.Value) (*pyvalue.Dict, error) {
 // changed or removed. If nobody else wrote meanwhile, or the options say so,
 // our values are the result.
 func (s *Session) mergeInto(old pyvalue.Value) (*pyvalue.Dict, error) {
+	s.merged = false
+	if err := s.permitted(old); err != nil {
+		return nil, err
+	}
 	if old != nil && s.base.stillIn(old) {
 		return s.values, nil
 	}
@@ -54,12 +58,14 @@ func (s *Session) mergeInto(old pyvalue.Value) (*pyvalue.Dict, error) {
 		return s.values, nil
 	}
 	if s.base.untouched() {
+		s.merged = s.m.tellApart(s.values, current)
 		return s.stamp(current), nil
 	}
 	before, err := s.base.values(s.m.codec)
 	if err != nil {
 		return nil, err
 	}
+	s.merged = s.m.tellApart(before, current)
 	for k, v := range s.values.All() {
 		if b, ok := before.Get(k); ok && sameDump(b, v) {
 			continue
@@ -77,7 +83,7 @@ func (s *Session) mergeInto(old pyvalue.Value) (*pyvalue.Dict, error) {
 // stamp puts the time of this access into values, unless somebody else's later
 // one is there already.
 func (s *Session) stamp(values *pyvalue.Dict) *pyvalue.Dict {
-	if !s.isRecent(values) {
+	if !s.m.isRecent(values) {
 		values.SetStr(keyAccessed, pyvalue.Float(s.m.clock()))
 	}
 	if _, ok := seconds(values, keyCreated); !ok {
@@ -88,9 +94,9 @@ func (s *Session) stamp(values *pyvalue.Dict) *pyvalue.Dict {
 
 // isRecent reports whether the access time in values is not before now. One
 // that is ahead of any difference between clocks is not believed.
-func (s *Session) isRecent(values *pyvalue.Dict) bool {
+func (m *Manager) isRecent(values *pyvalue.Dict) bool {
 	at, ok := seconds(values, keyAccessed)
-	now := s.m.clock()
+	now := m.clock()
 	return ok && at >= now && at <= now+clockSkew.Seconds()
 }
 
@@ -139,13 +145,24 @@ func (s *Session) isAsLoaded() bool {
 	if s.m.opts.cookieOnly() {
 		own = append(own, keyExpires, keyID)
 	}
-	then, now := then.Clone(), s.values.Clone()
-	for _, d := range []*pyvalue.Dict{then, now} {
-		for _, key := range own {
+	return sameBut(then, s.values, own...)
+}
+
+// sameBut reports whether two sessions differ in nothing but these keys.
+func sameBut(a, b *pyvalue.Dict, keys ...string) bool {
+	a, b = a.Clone(), b.Clone()
+	for _, d := range []*pyvalue.Dict{a, b} {
+		for _, key := range keys {
 			d.DeleteStr(key)
 		}
 	}
-	return sameDump(then, now)
+	return sameDump(a, b)
+}
+
+// tellApart reports, if anybody wants to know, whether somebody has changed more in a
+// session than the time of access.
+func (m *Manager) tellApart(before, now *pyvalue.Dict) bool {
+	return m.observe != nil && !sameBut(before, now, keyAccessed)
 }
 
 // isWritten reports whether what was last written is what would be written now.
@@ -172,9 +189,11 @@ func (s *Session) isWritten() (bool, error) {
 
 // touchDue reports whether the time of this access is to be written although
 // nothing else is: the stored time is not recent enough.
-func (s *Session) touchDue() bool {
-	age := s.m.now().Sub(s.last)
-	return s.m.touch == 0 || age > s.m.touch || age < -clockSkew
+func (s *Session) touchDue() bool { return s.m.touchDue(s.last) }
+
+func (m *Manager) touchDue(last time.Time) bool {
+	age := m.now().Sub(last)
+	return m.touch == 0 || age > m.touch || age < -clockSkew
 }
 
 // form decides in which form to write a session that was found in this one: as the

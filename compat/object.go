@@ -2,6 +2,7 @@ package compat
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -12,8 +13,49 @@ type SessionObject struct {
 	header string
 
 	mu      sync.Mutex
+	read    bool // the claim has been made of the header
+	claim   claim
 	session *Session
-	peeked  *View
+	looked  *View
+	peeked  bool     // somebody wanted to see it
+	touched *Session // what Touch has left for SetCookie, or nil
+}
+
+// claimed returns what the request's cookie says, and looks at it once.
+func (o *SessionObject) claimed() claim {
+	if !o.read {
+		o.read, o.claim = true, o.m.home.claim(o.header)
+		if o.claim.refused {
+			o.m.warnOfSignature()
+			o.m.tell(Event{Kind: KindRefusal, Outcome: OutcomeRefused})
+		}
+	}
+	return o.claim
+}
+
+// ID returns the id of the session that the request's cookie names, if its signature is
+// good, and asks nobody whether there is such a session. Of a cookie-only session it is
+// the one that is in it. It is what keeps a visitor with one of several servers; and it
+// is a secret of the user.
+func (o *SessionObject) ID() (id string, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	id = o.m.home.id(o.claimed(), func() (*View, error) { return o.look(context.Background()) })
+	return id, id != ""
+}
+
+// Refused reports whether the request has a cookie of the session's name that no key of
+// ours has signed. It asks nobody.
+func (o *SessionObject) Refused() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.claimed().refused
+}
+
+// InCookie reports whether sessions live in their cookies alone.
+func (o *SessionObject) InCookie() bool {
+	_, is := o.m.home.(inCookie)
+	return is
 }
 
 // Session returns the session, and loads it at the first call. The errors are
@@ -28,8 +70,10 @@ func (o *SessionObject) Session(ctx context.Context) (*Session, error) {
 	if o.session != nil {
 		return o.session, nil
 	}
-	s := &Session{m: o.m, cookies: o.m.opts.UseCookies, header: o.header}
-	r, err := o.m.home.find(ctx, o.header)
+	c := o.claimed()
+	s := &Session{m: o.m, cookies: o.m.opts.UseCookies, claim: c}
+	r, err := o.m.home.find(ctx, c)
+	o.m.tellLoad(c, r, err)
 	if err := s.start(ctx, r, err); err != nil {
 		return nil, err
 	}
@@ -47,14 +91,24 @@ func (o *SessionObject) Peek(ctx context.Context) (*View, error) {
 	if o.session != nil {
 		return o.session.view(), nil
 	}
-	if o.peeked == nil {
-		v, err := o.m.peek(ctx, o.header)
+	v, err := o.look(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("compat: peek: %w", err)
+	}
+	o.peeked = true
+	return v, nil
+}
+
+// look looks at a session that was not asked for.
+func (o *SessionObject) look(ctx context.Context) (*View, error) {
+	if o.looked == nil {
+		v, err := o.m.peek(ctx, o.claimed())
 		if err != nil {
 			return nil, err
 		}
-		o.peeked = v
+		o.looked = v
 	}
-	return o.peeked, nil
+	return o.looked, nil
 }
 
 // Accessed reports whether the session was used, which is what makes
@@ -69,7 +123,7 @@ func (o *SessionObject) Accessed() bool {
 func (o *SessionObject) Consulted() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.session != nil || o.peeked != nil
+	return o.session != nil || o.peeked
 }
 
 // Persist writes what the request leaves to be written: the whole session
@@ -98,8 +152,13 @@ func (o *SessionObject) Pending() bool {
 // and whether it needs one. Call it after Persist. The text begins with a space,
 // as Beaker's does.
 func (o *SessionObject) SetCookie() (string, bool) {
-	if s := o.current(); s != nil {
+	if s := o.current(); s != nil && s.accessed() {
 		return s.setCookie()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.touched != nil {
+		return o.touched.setCookie()
 	}
 	return "", false
 }

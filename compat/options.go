@@ -94,6 +94,13 @@ type Options struct {
 	// again when that is due, whatever SaveAccessedTime says (Beaker renews it as it
 	// reads it); there negative is at most a tenth of CookieExpires, too.
 	TouchInterval time.Duration
+	// CacheTime keeps what a Peek has decoded for that long, so that many requests of one
+	// user cost one decode; 0: not at all. What a Python application changes is seen at
+	// once where the store tells ([stores.Versioner]: files), else after CacheTime at the
+	// latest; what this Manager writes is seen at once. CacheSessions is how many
+	// sessions are kept; together they take no more memory than that many of 8 KiB.
+	CacheTime     time.Duration
+	CacheSessions int
 	// AdoptUnknownIDs takes an id that the store does not know for a new session's
 	// id, as Beaker does; it allows session fixation.
 	AdoptUnknownIDs bool
@@ -148,5 +155,6 @@ func Defaults() Options {
 		Write:             WriteMerge,
 		DeleteRecords:     true,
 		TouchInterval:     -1,
+		CacheSessions:     10_000,
 	}
 }

@@ -41,7 +41,9 @@ func (h *inStore) writeWhatIsDue(ctx context.Context, s *Session) error {
 		return err
 	case moved:
 		// Beaker leaves it to save_accessed_time, and without it loses the session.
-		return h.move(ctx, s)
+		err := h.move(ctx, s)
+		s.tellSave(err)
+		return err
 	case s.isNew || !s.m.opts.SaveAccessedTime:
 		return nil
 	}
@@ -61,6 +63,9 @@ func (h *inStore) writeDeleted(ctx context.Context, s *Session) error {
 	if s.stored == "" {
 		return nil
 	}
+	if s.condition != nil {
+		return h.deleteIf(ctx, s)
+	}
 	if s.m.opts.DeleteRecords {
 		return h.store.Delete(ctx, s.stored)
 	}
@@ -76,6 +81,7 @@ func (h *inStore) writeAll(ctx context.Context, s *Session, moved bool) error {
 		}
 	}
 	s.values.SetStr(keyAccessed, pyvalue.Float(s.m.clock()))
+	s.merged, s.retries = false, 0
 	var err error
 	switch {
 	case moved:
@@ -85,6 +91,7 @@ func (h *inStore) writeAll(ctx context.Context, s *Session, moved bool) error {
 	default:
 		err = h.update(ctx, s)
 	}
+	s.tellSave(err)
 	if err != nil {
 		return err
 	}
@@ -123,7 +130,7 @@ func (h *inStore) moveUnderLock(ctx context.Context, s *Session) (err error) {
 		if ours, written, err = s.moving(old); err != nil {
 			return err
 		}
-	case !isReplaceable(err):
+	case !isReplaceable(err) || s.condition != nil:
 		return err
 	}
 	if err := h.put(ctx, s, s.id, written); err != nil {
@@ -158,7 +165,7 @@ func (h *inStore) moveOnce(ctx context.Context, s *Session) error {
 	from := s.stored
 	old, err := h.store.Get(ctx, from)
 	switch {
-	case isReplaceable(err):
+	case isReplaceable(err) && s.condition == nil:
 		if err := h.put(ctx, s, s.id, s.values); err != nil {
 			return err
 		}
@@ -184,7 +191,7 @@ func (h *inStore) moveOnce(ctx context.Context, s *Session) error {
 	if err := h.store.Put(ctx, s.id, wrote); err != nil {
 		return err
 	}
-	if s.m.opts.DeleteRecords {
+	if s.m.opts.DeleteRecords || s.condition != nil {
 		if err := h.removeSame(ctx, from, looked); err != nil {
 			return err
 		}
@@ -195,7 +202,7 @@ func (h *inStore) moveOnce(ctx context.Context, s *Session) error {
 }
 
 // removeSame removes a record that is as it was looked at, by its dump, or as there
-// was none; errChanged if it is not.
+// was none; errChanged if it is not. Without DeleteRecords it stays.
 func (h *inStore) removeSame(ctx context.Context, id string, looked []byte) error {
 	return h.updater.Update(ctx, id, func(now pyvalue.Value) (pyvalue.Value, error) {
 		if now == nil && looked == nil {
@@ -210,6 +217,8 @@ func (h *inStore) removeSame(ctx context.Context, id string, looked []byte) erro
 			return nil, err
 		case looked == nil || !bytes.Equal(found, looked):
 			return nil, errChanged
+		case !h.m.opts.DeleteRecords:
+			return nil, nil
 		}
 		return nil, stores.ErrRemove
 	})
@@ -275,7 +284,9 @@ func (h *inStore) update(ctx context.Context, s *Session) error {
 		form   beakerfmt.Form
 		wrote  pyvalue.Value
 	)
+	s.retries = -1
 	err := h.updater.Update(ctx, s.id, func(old pyvalue.Value) (pyvalue.Value, error) {
+		s.retries++
 		var err error
 		if values, err = s.mergeInto(old); err != nil {
 			return nil, err
@@ -286,7 +297,7 @@ func (h *inStore) update(ctx context.Context, s *Session) error {
 		}
 		return wrote, nil
 	})
-	if isReplaceable(err) {
+	if isReplaceable(err) && s.condition == nil {
 		return h.put(ctx, s, s.id, s.values) // broken since we read it: ours is what is left
 	}
 	if err != nil {
@@ -309,31 +320,14 @@ func (h *inStore) writeAccessTime(ctx context.Context, s *Session) error {
 	if !s.touchDue() {
 		return nil
 	}
-	touch := func(old pyvalue.Value) (pyvalue.Value, error) {
-		if old == nil {
-			return nil, nil
+	_, err := h.retime(ctx, s.stored, func(values *pyvalue.Dict) Outcome {
+		if !h.m.dueIn(values) {
+			return OutcomeCurrent
 		}
-		values, b, err := h.m.decode(old)
-		if err != nil || isDeleted(values) || s.isRecent(values) {
-			return nil, nil // deleted, or not ours to judge while only reading
-		}
-		return h.m.renewed(ctx, s.stamp(values), b.form), nil
-	}
-	if h.updater != nil {
-		return h.updater.Update(ctx, s.stored, touch)
-	}
-	old, err := h.store.Get(ctx, s.stored)
-	if errors.Is(err, stores.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	v, err := touch(old)
-	if v == nil || err != nil {
-		return err
-	}
-	return h.store.Put(ctx, s.stored, v)
+		s.stamp(values)
+		return OutcomeOK
+	})
+	return err
 }
 
 // removeObsolete removes the records that this session has left behind.

@@ -18,8 +18,8 @@ import (
 // whoever does that from several goroutines has to see to it himself.
 type Session struct {
 	m       *Manager
-	cookies bool   // read from a cookie and answered with one
-	header  string // that the request came with
+	cookies bool  // read from a cookie and answered with one
+	claim   claim // that the request came with
 
 	mu          sync.Mutex
 	used        bool // any verb but Save: Beaker's "accessed"
@@ -31,6 +31,8 @@ type Session struct {
 	pending     bool // something was to be written after the last Persist
 	invalidated bool
 	isNew       bool
+	merged      bool // the last write was merged into what others had changed
+	retries     int  // of the last write
 
 	id       string
 	values   *pyvalue.Dict
@@ -44,6 +46,8 @@ type Session struct {
 	cookie cookieState
 	held   context.Context // carries the lock of Lock
 	unlock func() error
+
+	condition func(*View) error // of PersistIf, while it runs
 }
 
 // obsoleteRec is a record to be removed. ifExpired: only if it is still past
@@ -425,6 +429,7 @@ func (s *Session) Reload(ctx context.Context) error {
 	s.deleted, s.ended = false, false
 	s.cookie = cookieState{ready: regenerated, attrs: s.cookie.attrs}
 	r, err := s.m.home.again(s.lockedContext(ctx), s)
+	s.m.tellLoad(claim{}, r, err)
 	if err := s.start(ctx, r, err); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package compat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -11,20 +10,21 @@ import (
 	"github.com/gobeaker/gobeaker/stores"
 )
 
-// View is a read-only look at a session. What it returns must not be changed.
+// View is a read-only look at a session. What it returns must not be changed: other
+// requests may be looking at the same values. It is safe for concurrent use.
 type View struct {
 	values *pyvalue.Dict
 	isNew  bool
 }
 
-func (m *Manager) peek(ctx context.Context, header string) (*View, error) {
+func (m *Manager) peek(ctx context.Context, c claim) (*View, error) {
 	none := &View{values: &pyvalue.Dict{}, isNew: true}
-	r, err := m.home.find(ctx, header)
+	r, err := m.home.peek(ctx, c)
 	switch {
 	case errors.Is(err, stores.ErrCorrupt) && m.opts.InvalidateCorrupt:
 		return none, nil
 	case err != nil:
-		return nil, fmt.Errorf("compat: peek: %w", err)
+		return nil, err
 	}
 	if r.state != present {
 		return none, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/middleware"
+	"github.com/gobeaker/gobeaker/middleware/gateway"
 	"github.com/gobeaker/gobeaker/scripts/livestores"
 	"github.com/gobeaker/gobeaker/scripts/peers"
 	"github.com/gobeaker/gobeaker/stores"
@@ -73,13 +74,13 @@ func newWorld(t *testing.T, peer peers.Venv, s setup) *world {
 
 	w.service = &service{}
 	w.gopher = serve(t, middleware.NewSessions(manager, middleware.SessionsOptions{}).Wrap(w.service))
-	gateway, err := middleware.NewGateway(middleware.GatewayOptions{Routes: []middleware.Route{
-		{Prefix: "/", Upstream: w.python},
-		{Prefix: "/go", Upstream: w.gopher},
+	front, err := gateway.New(gateway.Options{Routes: []gateway.Route{
+		{Prefix: "/", Upstreams: []string{w.python}},
+		{Prefix: "/go", Upstreams: []string{w.gopher}},
 	}})
 	require.NoError(t, err)
-	t.Cleanup(gateway.Close)
-	w.gateway = serve(t, gateway)
+	t.Cleanup(front.Close)
+	w.gateway = serve(t, front)
 	return w
 }
 

@@ -274,6 +274,9 @@ func keysOf(kind reflect.Type, table []string) []string {
 	for kind.Kind() == reflect.Pointer || kind.Kind() == reflect.Slice {
 		kind = kind.Elem()
 	}
+	if kind.Kind() == reflect.Map && len(table) > 0 { // tables with names of their own
+		return keysOf(kind.Elem(), table[1:])
+	}
 	switch {
 	case kind == reflect.TypeFor[Session]() && len(table) == 0:
 		return sessionKeys()
@@ -284,6 +287,8 @@ func keysOf(kind reflect.Type, table []string) []string {
 	for f := range kind.Fields() {
 		tag, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		switch {
+		case tag == "" && f.Anonymous:
+			out = append(out, keysOf(f.Type, table)...)
 		case tag == "":
 		case len(table) == 0:
 			out = append(out, tag)
