@@ -45,6 +45,9 @@
 // The text is ASCII without spaces, the fields in alphabetical order. It is a
 // tree: that two references are one object is not told, and a value that
 // contains itself cannot be written.
+//
+// For services in other languages [AppendPlain] and [ParsePlain] write and read plain
+// JSON, in which only what JSON has no word for is tagged.
 package taggedjson
 
 import (

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,10 @@ func Parse(data []byte) (pyvalue.Value, error) {
 }
 
 // parser makes values of a decoded document, whose depth is bounded.
-type parser struct{ nodes int }
+type parser struct {
+	nodes int
+	data  bool // only what ParsePlain takes
+}
 
 func bad(what string) error { return fmt.Errorf("%s: %w", what, ErrNotTagged) }
 
@@ -96,6 +100,9 @@ func (p *parser) value(doc pyvalue.Value) (pyvalue.Value, error) {
 	t, ok := f.str("t")
 	if !ok {
 		return nil, bad("a value without a tag")
+	}
+	if p.data && isCode(t) {
+		return nil, fmt.Errorf("%s: %w", t, ErrNotData)
 	}
 	v, err := p.scalar(t, f)
 	if v != nil || err != nil {
@@ -308,6 +315,11 @@ func (p *parser) container(t string, f fields) (pyvalue.Value, error) {
 		if err != nil {
 			return nil, err
 		}
+		for i := 0; p.data && i < len(kv); i += 2 {
+			if !hashable(kv[i]) {
+				return nil, fmt.Errorf("a key: %w", ErrUnhashable)
+			}
+		}
 		return dictOf(kv), nil
 	case "global":
 		return parseGlobal(f)
@@ -348,6 +360,11 @@ func (p *parser) sequence(t string, f fields) (pyvalue.Value, error) {
 		return &pyvalue.List{Items: items}, nil
 	case "tuple":
 		return &pyvalue.Tuple{Items: items}, nil
+	}
+	if p.data && slices.ContainsFunc(items, func(v pyvalue.Value) bool { return !hashable(v) }) {
+		return nil, fmt.Errorf("a member of a %s: %w", t, ErrUnhashable)
+	}
+	switch t {
 	case "set":
 		s := &pyvalue.Set{}
 		for _, v := range items {
