@@ -1,4 +1,4 @@
-package middleware_test
+package gateway_test
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gobeaker/gobeaker/middleware"
+	"github.com/gobeaker/gobeaker/middleware/gateway"
 )
 
 // named is a handler that answers with its name.
@@ -29,9 +29,9 @@ func named(name string) http.Handler {
 	})
 }
 
-func newGateway(t *testing.T, o middleware.GatewayOptions) *httptest.Server {
+func newGateway(t *testing.T, o gateway.Options) *httptest.Server {
 	t.Helper()
-	g, err := middleware.NewGateway(o)
+	g, err := gateway.New(o)
 	require.NoError(t, err)
 	t.Cleanup(g.Close)
 	s := httptest.NewServer(g)
@@ -44,7 +44,7 @@ func gatewayTo(t *testing.T, upstream http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	up := httptest.NewServer(upstream)
 	t.Cleanup(up.Close)
-	return newGateway(t, middleware.GatewayOptions{Routes: []middleware.Route{{Prefix: "/", Upstream: up.URL}}})
+	return newGateway(t, gateway.Options{Routes: []gateway.Route{{Prefix: "/", Upstreams: []string{up.URL}}}})
 }
 
 func fetch(t *testing.T, u string) (int, string) {
@@ -58,7 +58,7 @@ func fetch(t *testing.T, u string) (int, string) {
 }
 
 func TestGatewayRoutesByPrefix(t *testing.T) {
-	g, err := middleware.NewGateway(middleware.GatewayOptions{Routes: []middleware.Route{
+	g, err := gateway.New(gateway.Options{Routes: []gateway.Route{
 		{Prefix: "/app", Handler: named("app")},
 		{Prefix: "/app/admin/", Handler: named("admin")},
 		{Prefix: "/strip", Handler: named("strip"), StripPrefix: true},
@@ -110,10 +110,10 @@ func TestGatewayUpstreamPath(t *testing.T) {
 		fmt.Fprint(w, r.RequestURI, " ", r.Header.Get("X-Forwarded-Prefix"))
 	}))
 	defer up.Close()
-	s := newGateway(t, middleware.GatewayOptions{Routes: []middleware.Route{
-		{Prefix: "/", Upstream: up.URL},
-		{Prefix: "/based", Upstream: up.URL + "/base%2Fx/"},
-		{Prefix: "/both", Upstream: up.URL + "/base", StripPrefix: true},
+	s := newGateway(t, gateway.Options{Routes: []gateway.Route{
+		{Prefix: "/", Upstreams: []string{up.URL}},
+		{Prefix: "/based", Upstreams: []string{up.URL + "/base%2Fx/"}},
+		{Prefix: "/both", Upstreams: []string{up.URL + "/base"}, StripPrefix: true},
 	}})
 	for path, want := range map[string]string{
 		"/a//b%2Fc?q=1;r=%zz":  "/a//b%2Fc?q=1;r=%zz ",
@@ -202,6 +202,28 @@ func TestGatewayStreams(t *testing.T) {
 
 // The client sends each part of the body after the upstream has read the one
 // before: that works only if the gateway does not wait for the whole.
+// What an application flushes passes on although more is to come, also of a body whose
+// length is known.
+func TestGatewayFlushesKnownLength(t *testing.T) {
+	seen := make(chan struct{})
+	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "2")
+		for range 2 {
+			io.WriteString(w, "x")
+			http.NewResponseController(w).Flush()
+			<-seen
+		}
+	})
+	resp, err := http.Get(s.URL)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	for range 2 {
+		_, err := io.ReadFull(resp.Body, make([]byte, 1))
+		require.NoError(t, err)
+		seen <- struct{}{}
+	}
+}
+
 func TestGatewayStreamsRequestBody(t *testing.T) {
 	read := make(chan string)
 	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
@@ -322,10 +344,10 @@ func TestGatewayUpstreamDown(t *testing.T) {
 	addr := l.Addr().String()
 	l.Close()
 	var log bytes.Buffer
-	s := newGateway(t, middleware.GatewayOptions{
-		Routes: []middleware.Route{
-			{Prefix: "/tcp", Upstream: "http://" + addr},
-			{Prefix: "/unix", Upstream: "unix:" + filepath.Join(t.TempDir(), "gone.sock")},
+	s := newGateway(t, gateway.Options{
+		Routes: []gateway.Route{
+			{Prefix: "/tcp", Upstreams: []string{"http://" + addr}},
+			{Prefix: "/unix", Upstreams: []string{"unix:" + filepath.Join(t.TempDir(), "gone.sock")}},
 		},
 		Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
@@ -346,8 +368,8 @@ func TestGatewayUpstreamTimeout(t *testing.T) {
 	up := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(up.Close)
 	t.Cleanup(func() { close(release) })
-	s := newGateway(t, middleware.GatewayOptions{
-		Routes:          []middleware.Route{{Prefix: "/", Upstream: up.URL}},
+	s := newGateway(t, gateway.Options{
+		Routes:          []gateway.Route{{Prefix: "/", Upstreams: []string{up.URL}}},
 		ResponseTimeout: time.Nanosecond,
 	})
 	status, body := fetch(t, s.URL)
@@ -363,7 +385,7 @@ func TestGatewayUnixSocket(t *testing.T) {
 		func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host+r.URL.Path) })}}
 	up.Start()
 	defer up.Close()
-	s := newGateway(t, middleware.GatewayOptions{Routes: []middleware.Route{{Prefix: "/", Upstream: "unix:" + socket}}})
+	s := newGateway(t, gateway.Options{Routes: []gateway.Route{{Prefix: "/", Upstreams: []string{"unix:" + socket}}}})
 	u, err := url.Parse(s.URL)
 	require.NoError(t, err)
 	_, body := fetch(t, s.URL+"/x")
@@ -408,11 +430,11 @@ func TestGatewayTrailersAndEarlyHints(t *testing.T) {
 	require.Equal(t, "42", resp.Trailer.Get("X-Sum"))
 }
 
-func ExampleNewGateway() {
+func ExampleNew() {
 	old := httptest.NewServer(named("python")) // stands for the old application
 	defer old.Close()
-	gateway, err := middleware.NewGateway(middleware.GatewayOptions{Routes: []middleware.Route{
-		{Prefix: "/", Upstream: old.URL},
+	gateway, err := gateway.New(gateway.Options{Routes: []gateway.Route{
+		{Prefix: "/", Upstreams: []string{old.URL}},
 		{Prefix: "/new", Handler: named("go"), StripPrefix: true},
 	}})
 	if err != nil {
@@ -431,27 +453,27 @@ func ExampleNewGateway() {
 	// python /newer
 }
 
-func TestNewGatewayRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	h := named("x")
 	for name, c := range map[string]struct {
-		routes []middleware.Route
+		routes []gateway.Route
 		want   string
 	}{
-		"no slash":        {[]middleware.Route{{Prefix: "app", Handler: h}}, "begins with /"},
-		"empty prefix":    {[]middleware.Route{{Handler: h}}, "begins with /"},
-		"dots":            {[]middleware.Route{{Prefix: "/a/../b", Handler: h}}, "plain path"},
-		"escape":          {[]middleware.Route{{Prefix: "/a%20b", Handler: h}}, "plain path"},
-		"nothing":         {[]middleware.Route{{Prefix: "/"}}, "has no upstream"},
-		"both":            {[]middleware.Route{{Prefix: "/", Handler: h, Upstream: "http://a"}}, "not both"},
-		"https":           {[]middleware.Route{{Prefix: "/", Upstream: "https://a"}}, "http://host:port"},
-		"no scheme":       {[]middleware.Route{{Prefix: "/", Upstream: "localhost:80"}}, "http://host:port"},
-		"query":           {[]middleware.Route{{Prefix: "/", Upstream: "http://a/?b"}}, "no user, query"},
-		"relative socket": {[]middleware.Route{{Prefix: "/", Upstream: "unix:app.sock"}}, "absolute path"},
-		"twice":           {[]middleware.Route{{Prefix: "/a", Handler: h}, {Prefix: "/a/", Handler: h}}, "two routes"},
+		"no slash":        {[]gateway.Route{{Prefix: "app", Handler: h}}, "begins with /"},
+		"empty prefix":    {[]gateway.Route{{Handler: h}}, "begins with /"},
+		"dots":            {[]gateway.Route{{Prefix: "/a/../b", Handler: h}}, "plain path"},
+		"escape":          {[]gateway.Route{{Prefix: "/a%20b", Handler: h}}, "plain path"},
+		"nothing":         {[]gateway.Route{{Prefix: "/"}}, "has no upstream"},
+		"both":            {[]gateway.Route{{Prefix: "/", Handler: h, Upstreams: []string{"http://a"}}}, "not both"},
+		"other scheme":    {[]gateway.Route{{Prefix: "/", Upstreams: []string{"ftp://a"}}}, "http://host:port"},
+		"no scheme":       {[]gateway.Route{{Prefix: "/", Upstreams: []string{"localhost:80"}}}, "http://host:port"},
+		"query":           {[]gateway.Route{{Prefix: "/", Upstreams: []string{"http://a/?b"}}}, "no user, query"},
+		"relative socket": {[]gateway.Route{{Prefix: "/", Upstreams: []string{"unix:app.sock"}}}, "absolute path"},
+		"twice":           {[]gateway.Route{{Prefix: "/a", Handler: h}, {Prefix: "/a/", Handler: h}}, "two routes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := middleware.NewGateway(middleware.GatewayOptions{Routes: c.routes})
-			require.ErrorIs(t, err, middleware.ErrGateway)
+			_, err := gateway.New(gateway.Options{Routes: c.routes})
+			require.ErrorIs(t, err, gateway.ErrConfig)
 			require.ErrorContains(t, err, c.want)
 		})
 	}
