@@ -34,6 +34,10 @@ type SessionsOptions struct {
 	// context that does: a client that leaves does not undo what was done for it.
 	// Default: 10 seconds.
 	WriteTimeout time.Duration
+	// Refusals limits how many requests with a forged cookie an address may send; nil:
+	// as many as it likes. Such a request beyond that is answered by 429, without the
+	// handler.
+	Refusals *Refusals
 	// Logger gets what cannot be answered any more. Default: slog.Default.
 	Logger *slog.Logger
 }
@@ -63,14 +67,17 @@ func (s *Sessions) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		manager := s.manager.take()
 		session := manager.value.Open(cookieHeader(r))
+		defer s.close(r, session, manager)
+		if s.opts.Refusals != nil && session.Refused() && !s.opts.Refusals.admit(w, r) {
+			return
+		}
 		both := &struct { // one allocation
 			sessionWriter
 			sessionContext
 		}{sessionContext: sessionContext{r.Context(), session}}
 		r = r.WithContext(&both.sessionContext)
 		sw := &both.sessionWriter
-		*sw = sessionWriter{ResponseWriter: w, request: r, sessions: s, session: session}
-		defer s.close(r, session, manager)
+		*sw = sessionWriter{ResponseWriter: w, request: r, sessions: s, session: session, key: manager.value.Key()}
 		next.ServeHTTP(sw, r)
 		sw.commit()
 		if !sw.failed && session.Pending() {
@@ -140,6 +147,17 @@ func Peek(r *http.Request) (*compat.View, error) {
 		return nil, err
 	}
 	return o.Peek(r.Context())
+}
+
+// Touch counts a request that only looks at its session as a use of it, so that it does
+// not time out: see [compat.SessionObject.Touch]. Call it before the response begins. The
+// error is for the log.
+func Touch(r *http.Request) error {
+	o, err := Object(r)
+	if err != nil {
+		return err
+	}
+	return o.Touch(r.Context())
 }
 
 // Object returns the lazy session of a request, for those who want to write it

@@ -68,8 +68,8 @@ func (s *Sessions) Swap(m *compat.Manager) (old *compat.Manager, idle <-chan str
 	return t.value, t.idle
 }
 
-// Switch is a handler that can be exchanged while it serves: a [Gateway] for one with
-// other routes, for example. Make one with [NewSwitch].
+// Switch is a handler that can be exchanged while it serves: a gateway for one with other
+// routes, for example. Make one with [NewSwitch].
 type Switch struct{ handler current[http.Handler] }
 
 // NewSwitch returns a Switch that serves with h.

@@ -154,6 +154,13 @@ func TestSwapUnderLoad(t *testing.T) {
 	require.Zero(t, misuse.Load())
 }
 
+// named is a handler that answers with its name.
+func named(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, name+" "+r.URL.EscapedPath())
+	})
+}
+
 func TestSwitch(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	s := middleware.NewSwitch(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

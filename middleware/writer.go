@@ -19,6 +19,7 @@ type sessionWriter struct {
 	request  *http.Request
 	sessions *Sessions
 	session  *compat.SessionObject
+	key      string // the name of its cookie
 
 	committed bool
 	failed    bool // the error answer has gone out in place of the handler's
@@ -49,12 +50,35 @@ func (w *sessionWriter) commit() {
 		w.sessions.opts.OnError(w.ResponseWriter, w.request, err)
 		return
 	}
-	if cookie, ok := w.session.SetCookie(); ok {
+	if cookie, ok := w.session.SetCookie(); ok && !(w.session.Touched() && w.standsBack()) {
 		w.ResponseWriter.Header().Add("Set-Cookie", strings.TrimPrefix(cookie, " "))
 	}
 	if w.session.Consulted() {
 		addVary(w.ResponseWriter.Header())
 	}
+}
+
+// standsBack reports whether a cookie that only says that the session was used is better
+// left to another response: the application behind has set the session's cookie itself,
+// or caches that many share may keep the response, and show others the cookie (RFC 9111,
+// section 7.3).
+func (w *sessionWriter) standsBack() bool {
+	h := w.ResponseWriter.Header()
+	for _, line := range h["Set-Cookie"] {
+		name, _, _ := strings.Cut(line, "=")
+		if strings.TrimSpace(name) == w.key {
+			return true
+		}
+	}
+	for _, line := range h["Cache-Control"] {
+		for directive := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(directive, "=")
+			if name = strings.ToLower(strings.TrimSpace(name)); name == "public" || name == "s-maxage" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (w *sessionWriter) persist() error {
