@@ -19,6 +19,7 @@ type Node struct {
 	Type     string // Python's type
 	Text     string // the value, or how many it holds
 	Note     string // what a person would like to know beside it
+	Hidden   bool   // by [Options.Hide]; Text says so
 	Children []Node
 }
 
@@ -27,12 +28,18 @@ type Options struct {
 	MaxDepth int // 32 levels
 	MaxNodes int // 10,000 nodes
 	MaxText  int // 96 characters of each value
-	// Hide tells of which dict keys the values are not to be shown; nil: none.
+	// Hide tells of which keys the values are not to be shown, at any depth: of dicts, of
+	// the state of objects, and of pairs that begin with one; nil: none. See [Secret].
 	Hide func(key string) bool
 }
 
 // New returns the tree of v.
 func New(v pyvalue.Value, o Options) Node {
+	b := newBuilder(v, o)
+	return b.node("", v, 0)
+}
+
+func newBuilder(v pyvalue.Value, o Options) *builder {
 	if o.MaxDepth <= 0 {
 		o.MaxDepth = 32
 	}
@@ -42,8 +49,7 @@ func New(v pyvalue.Value, o Options) Node {
 	if o.MaxText <= 0 {
 		o.MaxText = 96
 	}
-	b := builder{Options: o, dialect: taggedjson.Guess(v), left: o.MaxNodes, work: maxWork, above: map[pyvalue.Value]string{}}
-	return b.node("", v, 0)
+	return &builder{Options: o, dialect: taggedjson.Guess(v), left: o.MaxNodes, work: maxWork, above: map[pyvalue.Value]string{}}
 }
 
 type builder struct {
@@ -94,10 +100,10 @@ func (b *builder) node(label string, v pyvalue.Value, depth int) Node {
 func (b *builder) child(k kid, depth int) Node {
 	if k.key != nil {
 		k.label = b.key(k.key)
-		if name, ok := pyvalue.Text(k.key); ok && b.Hide != nil && b.Hide(name) {
-			b.left--
-			return Node{Label: k.label, Type: b.typeName(k.value), Text: "(hidden)"}
-		}
+	}
+	if b.hides(k) {
+		b.left--
+		return Node{Label: k.label, Type: b.typeName(k.value), Text: "(hidden)", Hidden: true}
 	}
 	return b.node(k.label, k.value, depth+1)
 }
@@ -201,6 +207,7 @@ func (b *builder) typeName(v pyvalue.Value) string {
 type kid struct {
 	label string
 	key   pyvalue.Value // of a dict; the label is made of it
+	first pyvalue.Value // of a pair, for the value after it
 	value pyvalue.Value
 }
 
@@ -250,6 +257,9 @@ func indexed(items []pyvalue.Value) []kid {
 	kids := make([]kid, len(items))
 	for i, v := range items {
 		kids[i] = kid{label: strconv.Itoa(i), value: v}
+	}
+	if len(items) == 2 {
+		kids[1].first = items[0]
 	}
 	return kids
 }
