@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 )
 
 // Each connection has the timeouts of its own time, from the first one on, and a server
@@ -22,13 +24,14 @@ import (
 func TestFrontTurns(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	failed := make(chan error, 1)
 	f := &front{
-		listener: listener, base: t.Context(), failed: make(chan error, 1), faults: log.New(io.Discard, "", 0),
+		listener: listener, base: t.Context(), failed: failed, after: time.After, faults: log.New(io.Discard, "", 0),
 		handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(w, r.Context().Value(http.ServerContextKey).(*http.Server).IdleTimeout)
 		}),
 	}
-	f.serve(Limits{IdleTimeout: Duration(time.Hour)})
+	f.serve(manner{idle: time.Hour})
 	type client struct {
 		net.Conn
 		in *bufio.Reader
@@ -62,7 +65,7 @@ func TestFrontTurns(t *testing.T) {
 	first := dial()
 	require.Equal(t, "1h0m0s\n", idle(first))
 	for i := range 50 {
-		f.serve(Limits{IdleTimeout: Duration(time.Duration(i+1) * time.Minute)})
+		f.serve(manner{idle: time.Duration(i+1) * time.Minute})
 		if i%10 == 0 {
 			c := dial()
 			require.Equal(t, fmt.Sprintf("%dm0s\n", i+1), idle(c))
@@ -76,34 +79,35 @@ func TestFrontTurns(t *testing.T) {
 	last := dial()
 	require.Equal(t, "50m0s\n", idle(last))
 	require.NoError(t, f.shutdown(t.Context()))
-	f.serve(Limits{})
+	f.serve(manner{})
 	f.served.Wait()
 	turns(0)
-	require.Empty(t, f.failed)
+	require.Empty(t, failed)
 }
 
 // That no connection can be taken any more is told.
 func TestFrontFails(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	f := &front{listener: listener, base: t.Context(), failed: make(chan error, 1), faults: log.New(io.Discard, "", 0)}
-	f.serve(Limits{})
-	f.serve(Limits{})
+	failed := make(chan error, 1)
+	f := &front{listener: listener, base: t.Context(), failed: failed, after: time.After, faults: log.New(io.Discard, "", 0)}
+	f.serve(manner{})
+	f.serve(manner{})
 	require.NoError(t, listener.Close())
-	require.ErrorIs(t, <-f.failed, net.ErrClosed)
+	require.ErrorIs(t, <-failed, net.ErrClosed)
 	f.served.Wait()
 }
 
 // A reload that does not end does not keep the server from stopping.
 func TestStopWithoutTheReload(t *testing.T) {
-	c := Default()
+	c := settings.Default()
 	c.Listen = "127.0.0.1:0"
 	hangup, late := make(chan os.Signal), make(chan time.Time)
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := New(ctx, c, Environment{
 		Stdout: in, Stderr: io.Discard, Getenv: func(string) string { return "" }, Hangup: hangup,
-		Reload: func() (Config, error) { return c, nil },
+		Reload: func() (settings.Config, error) { return c, nil },
 		After:  func(time.Duration) <-chan time.Time { return late },
 	})
 	require.NoError(t, err)

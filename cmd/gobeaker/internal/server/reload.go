@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 	"github.com/gobeaker/gobeaker/iniconf"
 	"github.com/gobeaker/gobeaker/iniconf/watch"
 )
@@ -31,6 +32,9 @@ const readTime = 20 * time.Second
 func (s *Server) follow(ctx context.Context) (done <-chan struct{}) {
 	ended := make(chan struct{})
 	var all sync.WaitGroup
+	if s.env.Handover != nil {
+		all.Go(func() { s.obeyUpgrade(ctx) })
+	}
 	if s.env.Reload != nil {
 		s.watch(ctx, &all)
 		all.Go(func() { s.obey(ctx) })
@@ -57,15 +61,43 @@ func (s *Server) obey(ctx context.Context) {
 		}
 		if due && pause == nil {
 			due = false
+			s.notifyReloading()
 			s.reload(ctx, true)
+			s.notifyReady()
 			pause = s.env.After(hangupPause)
+		}
+	}
+}
+
+// obeyUpgrade has a new process take over when it is asked for, until ctx ends.
+func (s *Server) obeyUpgrade(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.env.Upgrade:
+		}
+		now := s.now.Load()
+		now.log.Info("a new process is to take over")
+		if now.store != nil && now.store.inMemory() {
+			now.log.Warn("the sessions are in the memory of this process: they end with it")
+		}
+		failed := make(chan error, 1)
+		go func() { failed <- s.env.Handover.upgrade() }()
+		select {
+		case <-ctx.Done(): // Stop ends the upgrade
+			return
+		case err := <-failed:
+			if err != nil {
+				s.now.Load().log.Error("no new process took over: this one goes on", "error", err)
+			}
 		}
 	}
 }
 
 // watch begins to watch the files of the configuration, if it has any.
 func (s *Server) watch(ctx context.Context, all *sync.WaitGroup) {
-	first := s.now.Load().sessions.Files
+	first := s.now.Load().files
 	if len(first) == 0 {
 		return
 	}
@@ -88,6 +120,9 @@ func (s *Server) reload(ctx context.Context, hangup bool) {
 	present := s.now.Load()
 	s.owed = s.owed || hangup
 	files, changed, err := s.change(ctx, present, hangup)
+	if ctx.Err() == nil {
+		s.metrics.Reloaded(err)
+	}
 	now := s.now.Load()
 	switch {
 	case ctx.Err() != nil:
@@ -118,8 +153,8 @@ func (s *Server) reload(ctx context.Context, hangup bool) {
 
 // outcome adds to the arguments of a log line what a reload did with the store.
 func (n *state) outcome(args ...any) []any {
-	if n.store != "" {
-		args = append(args, "store", n.store)
+	if n.came != "" {
+		args = append(args, "store", n.came)
 	}
 	return args
 }
@@ -129,15 +164,14 @@ func (n *state) outcome(args ...any) []any {
 func (s *Server) change(ctx context.Context, present *state, hangup bool) (files, changed []string, err error) {
 	next, err := s.read(ctx)
 	if next != nil {
-		files = next.sessions.Files
+		files = next.files
 	}
 	if err != nil {
 		return files, nil, err
 	}
-	c := next.config
 	if !hangup {
-		if err := watch.CheckKeys(present.sessions, next.sessions); err != nil {
-			return files, nil, fmt.Errorf("server: [session]: %w; SIGHUP takes it up as it is", err)
+		if err := checkLosses(present, next); err != nil {
+			return files, nil, err
 		}
 	}
 	changed = changes(present, next)
@@ -149,10 +183,7 @@ func (s *Server) change(ctx context.Context, present *state, hangup bool) (files
 		}
 		s.replace(present, next)
 	}
-	if c.Listen != s.asked && c.Listen != s.listen {
-		next.log.Warn("this cannot be changed without a restart: the server stays where it is", "option", "listen")
-	}
-	s.asked = c.Listen
+	s.warnFixed(next)
 	return files, changed, nil
 }
 
@@ -173,7 +204,7 @@ func (s *Server) read(ctx context.Context) (*state, error) {
 	go func() {
 		defer close(done)
 		defer func() { <-s.reading }() // first: who sees done may read again at once
-		var c Config
+		var c settings.Config
 		if c, err = s.env.Reload(); err == nil {
 			n, err = s.resolve(c)
 		}
@@ -192,16 +223,24 @@ func (s *Server) read(ctx context.Context) (*state, error) {
 // request has ended, those on upgraded connections included.
 func (s *Server) replace(present, next *state) {
 	s.now.Store(next)
-	idle := s.serving.Swap(next.handler)
-	a, b := present.config.Server, next.config.Server
-	if a.ReadHeaderTimeout != b.ReadHeaderTimeout || a.IdleTimeout != b.IdleTimeout {
-		s.front.serve(b)
+	s.tell(next) // before the first request of a new route
+	var idle []<-chan struct{}
+	for name, p := range s.places {
+		idle = append(idle, p.serving.Swap(next.handlers[name]))
+		if m := mannerOf(&next.config, name); m != mannerOf(&present.config, name) {
+			p.front.serve(m)
+		}
 	}
-	present.gateway.Close()
+	if present.config.Limits.Memory != next.config.Limits.Memory {
+		s.setMemoryLimit(&next.config)
+	}
+	present.gateway.Close() // its health checks, and connections that are idle
 	s.drained.Go(func() {
-		select {
-		case <-idle:
-		case <-s.ended:
+		for _, idle := range idle {
+			select {
+			case <-idle:
+			case <-s.ended:
+			}
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -209,28 +248,77 @@ func (s *Server) replace(present, next *state) {
 	})
 }
 
-// changes names what is not the same in two states, never with its value. Listen is not
-// among it, because it does not change.
+// fixed are the settings that stay as they are without a restart.
+var fixed = []string{"listen", "forward_auth.listen", "api.listen", "admin.listen", "limits.connections", "tracing.endpoint", "tracing.ratio", "tracing.service", "server.pid_file"}
+
+// warnFixed says once what a configuration asks for that needs a restart.
+func (s *Server) warnFixed(next *state) {
+	first, now := s.fixed.Values(), next.config.Values()
+	for _, key := range fixed {
+		if now[key] != first[key] && now[key] != s.refused[key] {
+			next.log.Warn("this cannot be changed without a restart: the server stays where it is", "option", key)
+		}
+		s.refused[key] = now[key]
+	}
+}
+
+// checkLosses refuses what looks like a file that is only half-written: that keys are gone,
+// or that everybody may suddenly come in.
+func checkLosses(present, next *state) error {
+	if err := watch.CheckKeys(present.effective, next.effective); err != nil {
+		return fmt.Errorf("server: [session]: %w; SIGHUP takes it up as it is", err)
+	}
+	a, b := &present.material, &next.material
+	for _, lost := range []struct {
+		what         string
+		before, then bool
+	}{
+		{"[assertion] has no key_files", len(a.signing) > 0, len(b.signing) > 0},
+		{"[api] has no token", len(a.apiTokens) > 0, len(b.apiTokens) > 0},
+		{"[admin] has no token", len(a.users) > 0, len(b.users) > 0},
+		{"[server] has no tls_certificate", a.cert != nil, b.cert != nil},
+	} {
+		if lost.before && !lost.then {
+			return fmt.Errorf("server: %s any more; if the file is not half-written, SIGHUP takes it up as it is", lost.what)
+		}
+	}
+	for i := range present.config.Routes {
+		r := &present.config.Routes[i]
+		if !r.HasPolicy() {
+			continue
+		}
+		kept := slices.ContainsFunc(next.config.Routes, func(o settings.Route) bool { return o.HasPolicy() && r.SameMatch(&o) })
+		if !kept {
+			return fmt.Errorf("server: what route %q asks of visitors is not asked any more; if the file is not half-written, SIGHUP takes it up as it is", r.Prefix)
+		}
+	}
+	return nil
+}
+
+// changes names what is not the same in two states, never with its value. What does not
+// change without a restart is not among it.
 func changes(a, b *state) []string {
-	var out []string
-	differ := func(name string, x, y any) {
-		if !reflect.DeepEqual(x, y) {
-			out = append(out, name)
+	out := a.config.Changes(&b.config)
+	out = slices.DeleteFunc(out, func(key string) bool { return slices.Contains(fixed, key) })
+	x, y := &a.material, &b.material
+	for _, file := range []struct {
+		key  string
+		same bool
+	}{
+		{"assertion.key_files", reflect.DeepEqual(x.signing, y.signing)},
+		{"api.token_files", reflect.DeepEqual(x.apiTokens, y.apiTokens)},
+		{"admin.token_files", reflect.DeepEqual(x.users, y.users)},
+		{"route.tls", reflect.DeepEqual(x.upstream, y.upstream)},
+		{"server.tls_certificate", reflect.DeepEqual(x.pair, y.pair)},
+	} {
+		if !file.same && !slices.Contains(out, file.key) && !(file.key == "route.tls" && slices.Contains(out, "route")) {
+			out = append(out, file.key)
 		}
 	}
-	differ("route", a.config.Routes, b.config.Routes)
-	for _, table := range []struct {
-		name string
-		x, y any
-	}{{"log", a.config.Log, b.config.Log}, {"server", a.config.Server, b.config.Server}} {
-		x, y := reflect.ValueOf(table.x), reflect.ValueOf(table.y)
-		for field := range x.Type().Fields() {
-			differ(table.name+"."+field.Tag.Get("toml"), x.FieldByIndex(field.Index).Interface(), y.FieldByIndex(field.Index).Interface())
-		}
+	if a.editable() != b.editable() {
+		out = append(out, "session.editable")
 	}
-	differ("session", a.config.Session != nil, b.config.Session != nil)
-	differ("session.editable", a.editable(), b.editable())
-	return append(out, optionChanges(a.sessions, b.sessions)...)
+	return append(out, optionChanges(a.effective, b.effective)...)
 }
 
 func optionChanges(a, b *iniconf.Effective) []string {

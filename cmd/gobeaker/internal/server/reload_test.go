@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 )
 
 // patience ends a test that waits for what does not come.
@@ -57,12 +58,12 @@ func follow(t *testing.T, toml string, files map[string]string) *reloading {
 		r.put(t, name, text)
 	}
 	r.put(t, "gobeaker.toml", toml)
-	load := func() (server.Config, error) {
+	load := func() (settings.Config, error) {
 		if wait := r.reading.Load(); wait != nil {
 			<-*wait
 		}
-		c, err := server.Load(r.path("gobeaker.toml"))
-		if c.Listen == server.Default().Listen {
+		c, err := settings.Load(r.path("gobeaker.toml"))
+		if c.Listen == settings.Default().Listen {
 			c.Listen = "127.0.0.1:0"
 		}
 		return c, err

@@ -1,72 +1,127 @@
-// Package server assembles what "gobeaker serve" runs: the gateway of package
-// middleware, the built-in page, the access log, the reload of the configuration and the
-// shutdown, from a Config.
+// Package server assembles what "gobeaker serve" runs: the gateway, forward-auth, the
+// session API, the page for operators and the built-in page, each at its address; the
+// reload of the configuration and the shutdown. What it is told is package settings'.
 package server
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/net/netutil"
+
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspector"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/telemetry"
 	"github.com/gobeaker/gobeaker/iniconf/watch"
 	"github.com/gobeaker/gobeaker/middleware"
+	"github.com/gobeaker/gobeaker/middleware/sessionapi"
 )
 
 // Environment is what the server takes from outside.
 type Environment struct {
-	Stdout io.Writer               // gets the line with the URL
+	Stdout io.Writer               // gets the lines with the URLs
 	Stderr io.Writer               // gets the log
 	Getenv func(key string) string // for secrets
 	Now    func() time.Time        // for the access log and sessions
 	// Reload reads the configuration again when one of its files has changed. Nil: they
 	// are not watched.
-	Reload func() (Config, error)
+	Reload func() (settings.Config, error)
 	// Hangup has everything read again, and the store opened anew, for each value:
 	// SIGHUP. Nil: never.
 	Hangup <-chan os.Signal
 	// Settle is how long it must have been quiet after a change; 0: the default of
 	// package watch.
 	Settle time.Duration
-	// After is the clock of the reload. Nil: time.After.
+	// Linger is how long connections that are idle stay open at the end, for the client to
+	// hear with its next answer that it has to go elsewhere. 0: they do not.
+	Linger time.Duration
+	// After is the clock of the reload, of the drain and of the watchdog. Nil: time.After.
 	After func(time.Duration) <-chan time.Time
+
+	Version, Commit string
+	// Sockets are those that systemd opened, by place: "gateway", "forward-auth", "api",
+	// "admin".
+	Sockets map[string]net.Listener
+	// Handover passes the listeners to the next process; nil: it does not.
+	Handover *Handover
+	// Upgrade has it do so for each value: SIGUSR2. Nil: never.
+	Upgrade <-chan os.Signal
+	// Notify tells systemd (sd_notify); nil: nobody. Watchdog is its interval; 0: off.
+	Notify   func(state string)
+	Watchdog time.Duration
 }
 
 // Server is a configured server. Make one with New, then Run it once.
 type Server struct {
-	env     Environment
-	listen  string // the address of the first configuration, and so of all
-	serving *middleware.Switch
-	now     atomic.Pointer[state]
-	reading chan struct{} // holds one value while the files are read for a reload
+	env       Environment
+	places    map[string]*place
+	now       atomic.Pointer[state]
+	reading   chan struct{} // holds one value while the files are read for a reload
+	tracer    *telemetry.Tracer
+	metrics   *telemetry.Metrics
+	guard     *inspector.Guard
+	answers   *sessionapi.Answers
+	readiness readiness
+	draining  atomic.Bool
 	// upgraded counts handlers that may own their connection: Shutdown does not
 	// wait for those.
 	upgraded sync.WaitGroup
+	checking bool  // nothing is connected to
+	memory   int64 // the limit of memory that the process began with
 
-	mu      sync.Mutex // one reload at a time; it guards what follows
-	secret  string     // made for a server that was given none
-	failure string     // of the last reload; "" if it went well
-	owed    bool       // the store is still to be opened anew, as that reload was to do
-	asked   string     // the address of the last configuration, for all that it is not taken
+	mu      sync.Mutex        // one reload at a time; it guards what follows
+	secret  string            // made for a server that was given none
+	failure string            // of the last reload; "" if it went well
+	owed    bool              // the store is still to be opened anew, as that reload was to do
+	fixed   settings.Config   // the first configuration, for what does not change without a restart
+	refused map[string]string // what a configuration asked for that needs one, by key
 	files   *watch.Watcher
-	front   *front
 	drained sync.WaitGroup // states that were replaced and are still in use
 	ended   chan struct{}  // closed when nothing is in use any more
 }
 
 // New checks the configuration and puts the server together. It opens no
 // address yet; a session store that is configured must be there.
-func New(ctx context.Context, c Config, env Environment) (*Server, error) {
+func New(ctx context.Context, c settings.Config, env Environment) (*Server, error) {
+	s := newServer(c, env)
+	first, err := s.resolve(c)
+	if err != nil {
+		return nil, err
+	}
+	s.now.Store(first)
+	log := slog.New(presentLog{s})
+	s.tracer, err = telemetry.StartTracing(ctx, tracing(&c, env), log)
+	if err != nil {
+		return nil, fmt.Errorf("server: %s[tracing]: %w: %w", c.At("tracing"), settings.ErrConfig, err)
+	}
+	s.metrics = telemetry.NewMetrics(telemetry.Options{
+		Version: env.Version, Commit: env.Commit, Tracer: s.tracer, Now: env.Now, Log: log,
+	})
+	if err := s.build(ctx, first, nil, false); err != nil {
+		return nil, errors.Join(err, s.tracer.Stop(ctx))
+	}
+	s.places = map[string]*place{}
+	for name, h := range first.handlers {
+		s.places[name] = &place{name: name, address: addresses(&c)[name], serving: middleware.NewSwitch(h)}
+	}
+	s.tell(first)
+	return s, nil
+}
+
+func newServer(c settings.Config, env Environment) *Server {
 	if env.Now == nil {
 		env.Now = time.Now
 	}
@@ -74,17 +129,10 @@ func New(ctx context.Context, c Config, env Environment) (*Server, error) {
 		env.After = time.After
 	}
 	env.Stderr = &lockedWriter{w: env.Stderr}
-	s := &Server{env: env, listen: c.Listen, asked: c.Listen, reading: make(chan struct{}, 1), ended: make(chan struct{})}
-	first, err := s.resolve(c)
-	if err != nil {
-		return nil, err
+	return &Server{
+		env: env, fixed: c, refused: map[string]string{}, guard: inspector.NewGuard(env.Now), answers: sessionapi.NewAnswers(env.Now),
+		reading: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	if err := s.build(ctx, first, nil, false); err != nil {
-		return nil, err
-	}
-	s.now.Store(first)
-	s.serving = middleware.NewSwitch(first.handler)
-	return s, nil
 }
 
 // lockedWriter lets the loggers of several states write to the same place.
@@ -116,40 +164,49 @@ func (l presentLog) WithAttrs(attrs []slog.Attr) slog.Handler { return l.handler
 
 func (l presentLog) WithGroup(name string) slog.Handler { return l.handler().WithGroup(name) }
 
-// Handler returns all that the server answers with.
-func (s *Server) Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "" {
-			s.upgraded.Add(1)
-			defer s.upgraded.Done()
-		}
-		s.serving.ServeHTTP(w, r)
-	})
-}
-
-// Run listens, prints one line with the URL, and serves until ctx ends; meanwhile it
-// follows its configuration. Then it takes no new requests and waits for those under
-// way, at most for the drain timeout; upgraded connections are closed when the others
-// are done.
+// Run listens, prints one line with the URL of each address, and serves until ctx ends
+// or another process takes over; meanwhile it follows its configuration. Then it takes no
+// new requests and waits for those under way, at most for the drain timeout; upgraded
+// connections are closed when the others are done.
 func (s *Server) Run(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
+	first := s.now.Load()
+	listeners, err := s.listenAll(ctx, &first.config)
 	if err != nil {
-		return fmt.Errorf("server: listen: %w%s; choose another address with --listen", err, listenHint(err))
+		return errors.Join(err, s.tracer.Stop(ctx))
 	}
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	first := s.now.Load().config
-	s.front = &front{
-		listener: listener, handler: s.Handler(), base: base, failed: make(chan error, 1),
-		faults: slog.NewLogLogger(presentLog{s}, slog.LevelDebug),
+	s.memory = debug.SetMemoryLimit(-1)
+	s.setMemoryLimit(&first.config)
+	collectLater()
+	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(errStopping)
+	failed := make(chan error, 1)
+	text := ""
+	for _, name := range placeNames {
+		p, l := s.places[name], listeners[name]
+		if p == nil {
+			continue
+		}
+		text += told(name, l.Addr(), first)
+		if n := first.config.Limits.Connections; n > 0 && name == mainPlace {
+			l = netutil.LimitListener(l, n)
+		}
+		p.front = &front{
+			listener: l, handler: s.counting(p.serving), base: base, failed: failed,
+			certificate: s.certificate, after: s.env.After, linger: s.env.Linger, faults: slog.NewLogLogger(presentLog{s}, slog.LevelDebug),
+		}
+		p.front.serve(mannerOf(&first.config, name))
 	}
-	s.front.serve(first.Server)
-	fmt.Fprintf(s.env.Stdout, "gobeaker: serving %s (%s)\n", urlOf(listener.Addr()), first.what())
+	io.WriteString(s.env.Stdout, text)
 	following, unfollow := context.WithCancel(ctx)
 	followed := s.follow(following)
-	select {
-	case err = <-s.front.failed:
-	case <-ctx.Done():
+	s.keepAlive(base)
+	if err = s.env.Handover.ready(); err == nil {
+		s.notifyReady()
+		select {
+		case err = <-failed:
+		case <-ctx.Done():
+		case <-s.env.Handover.taken():
+		}
 	}
 	unfollow()
 	stuck := false
@@ -162,37 +219,93 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
-	return s.stop(cancel, stuck)
+	return s.stop(cancel, stuck, ctx.Err() == nil)
 }
 
-// listenHint says what probably keeps the server from listening.
-func listenHint(err error) string {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return ": another program listens there"
-	case errors.Is(err, fs.ErrPermission):
-		return ": ports below 1024 are for root"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return ": no such address on this machine"
+// told is the line about a place.
+func told(name string, at net.Addr, n *state) string {
+	if name == mainPlace {
+		return fmt.Sprintf("gobeaker: serving %s (%s)\n", urlOf(at, n.material.cert != nil), what(&n.config))
 	}
-	return ""
+	return fmt.Sprintf("gobeaker: %s at %s\n", name, urlOf(at, false))
+}
+
+// mannerOf is how clients of a place are treated.
+func mannerOf(c *settings.Config, name string) manner {
+	m := manner{
+		readHeader: time.Duration(c.Server.ReadHeaderTimeout), idle: time.Duration(c.Server.IdleTimeout),
+		headerBytes: int(c.Limits.HeaderBytes), stall: time.Duration(c.Server.StallTimeout),
+	}
+	if name == mainPlace {
+		m.read, m.write = time.Duration(c.Server.ReadTimeout), time.Duration(c.Server.WriteTimeout)
+		m.tls, m.h2c = c.Server.TLSCertificate != "", c.Server.H2C
+		return m
+	}
+	if name != adminPlace { // where a profile may take longer than that
+		m.read = time.Duration(cmp.Or(c.Server.ReadTimeout, settings.Duration(ownReadTimeout)))
+	}
+	return m
+}
+
+// ownReadTimeout is for the places of proxies and services: nobody uploads anything large
+// there.
+const ownReadTimeout = 30 * time.Second
+
+// certificate is the one of the moment.
+func (s *Server) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if cert := s.now.Load().material.cert; cert != nil {
+		return cert, nil
+	}
+	return nil, errors.New("server: there is no certificate any more")
+}
+
+// setMemoryLimit has the garbage collector keep to [limits] memory. Without it, what
+// GOMEMLIMIT says counts.
+func (s *Server) setMemoryLimit(c *settings.Config) {
+	limit := int64(c.Limits.Memory)
+	if limit == 0 {
+		limit = s.memory
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 // stop ends a running server gracefully. What a reload that is stuck may be using is left
-// as it is.
-func (s *Server) stop(cancel context.CancelFunc, stuck bool) error {
+// as it is. inherited: another process answers from now on.
+func (s *Server) stop(cancel context.CancelCauseFunc, stuck, inherited bool) error {
 	last := s.now.Load()
 	timeout := time.Duration(last.config.Server.DrainTimeout)
-	last.log.Info("stopping", "drain_timeout", timeout)
+	last.log.Info("stopping", "drain_timeout", timeout, "new_process", inherited)
+	s.draining.Store(true)
+	for name, p := range s.places {
+		p.front.draining.Store(name != adminPlace || inherited)
+	}
+	if !inherited {
+		s.notify(daemon.SdNotifyStopping)
+		if d := time.Duration(last.config.Server.DrainDelay); d > 0 {
+			<-s.env.After(d)
+		}
+	}
 	drain, done := context.WithTimeout(context.Background(), timeout)
 	defer done()
-	err := s.front.shutdown(drain)
-	cancel() // upgraded connections and what was too slow
+	s.env.Handover.stop() // none from now on
+	err := s.shutdown(drain, inherited)
+	cancel(errStopping) // upgraded connections and what was too slow
 	if err != nil {
 		last.log.Warn("requests were still under way when the drain timeout ended")
-		s.front.close()
+		last, done := context.WithTimeout(context.Background(), lastTime)
+		var all sync.WaitGroup
+		for _, p := range s.places {
+			all.Go(func() { p.front.finish(last) })
+		}
+		all.Wait()
+		done()
+		for _, p := range s.places {
+			p.front.close()
+		}
 	}
-	s.front.served.Wait()
+	for _, p := range s.places {
+		p.front.served.Wait()
+	}
 	if err == nil {
 		s.upgraded.Wait()
 	}
@@ -201,32 +314,63 @@ func (s *Server) stop(cancel context.CancelFunc, stuck bool) error {
 		s.drained.Wait()
 		s.release(last)
 	}
+	flush, flushed := context.WithTimeout(context.Background(), flushTime)
+	defer flushed()
+	if stopped := s.tracer.Stop(flush); stopped != nil {
+		last.log.Warn("the last traces could not be sent", "error", stopped)
+	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("server: stop: %w", err)
 	}
 	return nil
 }
 
-// what says in a word what is served.
-func (c *Config) what() string {
-	switch n := len(c.Routes); n {
-	case 0:
-		return "the session page"
-	case 1:
-		return "1 route of " + c.file()
-	default:
-		return strconv.Itoa(n) + " routes of " + c.file()
+// errStopping is why requests end that were under way for too long.
+var errStopping = errors.New("server: it stops")
+
+// lastTime is how long the answers of such requests are waited for.
+const lastTime = time.Second
+
+// flushTime is how long the end waits for the last traces to be sent.
+const flushTime = 5 * time.Second
+
+// shutdown takes no more requests and waits for those under way. The address of the
+// operators closes last, so that /ready can say what goes on, unless another process
+// answers there.
+func (s *Server) shutdown(ctx context.Context, inherited bool) error {
+	results := make(chan error, len(s.places))
+	waiting := 0
+	for name, p := range s.places {
+		if name != adminPlace || inherited {
+			waiting++
+			go func() { results <- p.front.shutdown(ctx) }()
+		}
 	}
+	var all []error
+	for range waiting {
+		all = append(all, <-results)
+	}
+	if p := s.places[adminPlace]; p != nil && !inherited {
+		all = append(all, p.front.shutdown(ctx))
+	}
+	return errors.Join(all...)
 }
 
-// urlOf returns the address to open in a browser.
-func urlOf(a net.Addr) string {
-	host, port, err := net.SplitHostPort(a.String())
-	if err != nil {
-		return a.String()
+// what says in a word what is served.
+func what(c *settings.Config) string {
+	from := ""
+	if file := c.File(); file != "" && !c.Outside("route") {
+		from = " of " + file
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+	switch n := len(c.Routes); n {
+	case 0:
+		if c.ForwardAuth.Listen != "" || c.API.Listen != "" {
+			return "no routes"
+		}
+		return "the session page"
+	case 1:
+		return "1 route" + from
+	default:
+		return strconv.Itoa(n) + " routes" + from
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/"
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 )
 
 // running is a server under test.
@@ -32,6 +33,8 @@ type running struct {
 	stop context.CancelFunc
 	done chan error
 	log  *lockedBuffer
+	// places are the URLs of what is not the gateway, by name.
+	places map[string]string
 }
 
 type lockedBuffer struct {
@@ -51,26 +54,47 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-var firstLine = regexp.MustCompile(`^gobeaker: serving (http://127\.0\.0\.1:\d+/) \(.*\)\n$`)
+var (
+	firstLine = regexp.MustCompile(`^gobeaker: serving (https?://127\.0\.0\.1:\d+/|unix:\S+) \(.*\)\n$`)
+	placeLine = regexp.MustCompile(`^gobeaker: (admin|api|forward-auth) at (\S+)\n$`)
+)
 
 // start runs a server on a free port until the test ends.
-func start(t *testing.T, c server.Config, env map[string]string) *running {
+func start(t *testing.T, c settings.Config, env map[string]string) *running {
 	t.Helper()
-	c.Listen = "127.0.0.1:0"
-	r := &running{done: make(chan error, 1), log: &lockedBuffer{}}
+	return startIn(t, c, server.Environment{Getenv: func(k string) string { return env[k] }})
+}
+
+// startIn is start with more of its environment.
+func startIn(t *testing.T, c settings.Config, env server.Environment) *running {
+	t.Helper()
+	if c.Listen == settings.Default().Listen {
+		c.Listen = "127.0.0.1:0"
+	}
+	r := &running{done: make(chan error, 1), log: &lockedBuffer{}, places: map[string]string{}}
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
-	s, err := server.New(ctx, c, server.Environment{
-		Stdout: in, Stderr: r.log, Getenv: func(k string) string { return env[k] }, Now: time.Now,
-	})
+	env.Stdout, env.Stderr = in, r.log
+	if env.Getenv == nil {
+		env.Getenv = func(string) string { return "" }
+	}
+	s, err := server.New(ctx, c, env)
 	require.NoError(t, err)
 	go func() { r.done <- s.Run(ctx); in.Close() }()
-	line, err := bufio.NewReader(out).ReadString('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
 	require.NoError(t, err)
 	m := firstLine.FindStringSubmatch(line)
 	require.NotNil(t, m, line)
 	r.url = m[1]
+	for lines.Buffered() > 0 { // all of them come at once
+		line, err = lines.ReadString('\n')
+		require.NoError(t, err)
+		m = placeLine.FindStringSubmatch(line)
+		require.NotNil(t, m, line)
+		r.places[m[1]] = m[2]
+	}
 	t.Cleanup(func() { r.end(t) })
 	return r
 }
@@ -124,7 +148,7 @@ func read(t *testing.T, resp *http.Response) string {
 func visits(n int) string { return fmt.Sprintf(`<strong id="visits">%d</strong>`, n) }
 
 func TestServeWithoutConfiguration(t *testing.T) {
-	r := start(t, server.Default(), nil)
+	r := start(t, settings.Default(), nil)
 	c := browser(t)
 	resp, body := get(t, c, r.url)
 	require.Equal(t, 200, resp.StatusCode)
@@ -138,14 +162,14 @@ func TestServeWithoutConfiguration(t *testing.T) {
 	require.NotContains(t, body, "http://", "the page asks nobody else for anything")
 	_, body = get(t, c, r.url)
 	require.Contains(t, body, visits(2))
-	require.Contains(t, body, `<span class="label">&#39;visits&#39;</span> <span class="type">int:</span> <span class="value">2</span>`)
+	require.Contains(t, body, `<span class="label" dir="ltr">&#39;visits&#39;</span> <span class="type">int:</span> <span class="value" dir="ltr">2</span>`)
 
 	_, body = post(t, c, r.url, "action", "set", "key", "name", "value", `<b>&"é`, "type", "str")
 	require.Contains(t, body, visits(3), "it leads back to the page")
 	require.Contains(t, body, "&lt;b&gt;")
 	require.NotContains(t, body, "<b>")
 	_, body = post(t, c, r.url, "action", "set", "key", "n", "value", " 42 ", "type", "int")
-	require.Contains(t, body, `<span class="type">int:</span> <span class="value">42</span>`)
+	require.Contains(t, body, `<span class="type">int:</span> <span class="value" dir="ltr">42</span>`)
 	_, body = post(t, c, r.url, "action", "delete", "key", "name")
 	require.NotContains(t, body, "&lt;b&gt;")
 
@@ -154,7 +178,7 @@ func TestServeWithoutConfiguration(t *testing.T) {
 
 	_, body = post(t, c, r.url, "action", "logout")
 	require.Contains(t, body, visits(1))
-	require.NotContains(t, body, "<span class=\"value\">42</span>")
+	require.NotContains(t, body, "<span class=\"value\" dir=\"ltr\">42</span>")
 
 	resp, _ = get(t, c, r.url+"favicon.ico")
 	require.Equal(t, 404, resp.StatusCode)
@@ -175,7 +199,7 @@ func mustParse(t *testing.T, s string) *url.URL {
 }
 
 func TestPageRefuses(t *testing.T) {
-	r := start(t, server.Default(), nil)
+	r := start(t, settings.Default(), nil)
 	c := browser(t)
 	get(t, c, r.url)
 	for name, f := range map[string]struct {
@@ -216,7 +240,7 @@ func TestPageRefuses(t *testing.T) {
 }
 
 // write puts a gobeaker.toml into a folder and loads it.
-func write(t *testing.T, text string, files map[string]string) server.Config {
+func write(t *testing.T, text string, files map[string]string) settings.Config {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -224,7 +248,7 @@ func write(t *testing.T, text string, files map[string]string) server.Config {
 	}
 	path := filepath.Join(dir, "gobeaker.toml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	c, err := server.Load(path)
+	c, err := settings.Load(path)
 	require.NoError(t, err)
 	return c
 }
@@ -292,9 +316,9 @@ func TestConfiguredSessionsAreReadOnly(t *testing.T) {
 	app.end(t)
 	record := onlyRecord(t, dir)
 
-	shared := server.Default()
-	require.NoError(t, shared.Override("data-dir", dir))
-	for name, c := range map[string]server.Config{
+	shared := settings.Default()
+	require.NoError(t, shared.Override("data-dir", dir, "--data-dir"))
+	for name, c := range map[string]settings.Config{
 		"a route": write(t, page, files), "no route": write(t, session, files), "--data-dir": shared,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -372,7 +396,7 @@ func TestGracefulStop(t *testing.T) {
 	r.end(t)
 }
 
-func gatewayTo(t *testing.T, upstream string) server.Config {
+func gatewayTo(t *testing.T, upstream string) settings.Config {
 	t.Helper()
 	return write(t, "[[route]]\nprefix = \"/\"\nupstream = \""+upstream+"\"\n", nil)
 }
@@ -398,7 +422,7 @@ func TestStopEndsStreamsAndUpgrades(t *testing.T) {
 	}))
 	defer up.Close()
 	c := gatewayTo(t, up.URL)
-	c.Server.DrainTimeout = server.Duration(time.Millisecond)
+	c.Server.DrainTimeout = settings.Duration(time.Millisecond)
 	for name, request := range map[string]string{
 		"stream":  "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 		"upgrade": "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -433,7 +457,7 @@ func TestStopEndsStreamsAndUpgrades(t *testing.T) {
 func TestSharedDirectory(t *testing.T) {
 	dir := t.TempDir()
 	c := write(t, "[session]\neditable = true\n", nil)
-	require.NoError(t, c.Override("data-dir", dir))
+	require.NoError(t, c.Override("data-dir", dir, "--data-dir"))
 	env := map[string]string{"GOBEAKER_SECRET": "sekrit"}
 	client := browser(t)
 	first := start(t, c, env)
@@ -451,15 +475,15 @@ func TestSharedDirectory(t *testing.T) {
 }
 
 func TestOverride(t *testing.T) {
-	c := server.Default()
-	require.NoError(t, c.Override("log-format", "json"))
-	require.NoError(t, c.Override("log-level", "debug"))
-	require.NoError(t, c.Override("access-log", "false"))
-	require.NoError(t, c.Override("listen", "[::1]:80"))
-	require.Equal(t, server.Log{Format: "json", Level: "debug"}, c.Log)
+	c := settings.Default()
+	require.NoError(t, c.Override("log-format", "json", "--log-format"))
+	require.NoError(t, c.Override("log-level", "debug", "--log-level"))
+	require.NoError(t, c.Override("access-log", "false", "--access-log"))
+	require.NoError(t, c.Override("listen", "[::1]:80", "--listen"))
+	require.Equal(t, settings.Log{Format: "json", Level: "debug"}, c.Log)
 	require.Equal(t, "[::1]:80", c.Listen)
 	for name, value := range map[string]string{"access-log": "maybe", "nothing": "x"} {
-		require.ErrorIs(t, c.Override(name, value), server.ErrConfig)
+		require.ErrorIs(t, c.Override(name, value, "--"+name), settings.ErrConfig)
 	}
 }
 

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,100 +13,225 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/telemetry"
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/iniconf"
 	"github.com/gobeaker/gobeaker/middleware"
+	"github.com/gobeaker/gobeaker/middleware/forwarded"
+	"github.com/gobeaker/gobeaker/middleware/gateway"
+	"github.com/gobeaker/gobeaker/middleware/sessionapi"
 	"github.com/gobeaker/gobeaker/stores"
-	"github.com/gobeaker/gobeaker/stores/backend"
-	"github.com/gobeaker/gobeaker/stores/memstore"
 )
 
 // state is what one configuration comes to: all that a reload replaces. A request is
 // answered by one state from its beginning to its end.
 type state struct {
-	config   Config
-	sessions *iniconf.Effective
-	log      *slog.Logger
-	gateway  *middleware.Gateway
-	page     *pageStore // nil: no route leads to the page
-	store    string     // where the page's store comes from: new, reopened, kept; "" if there is none
-	handler  http.Handler
-}
+	config    settings.Config
+	effective *iniconf.Effective // the options of the sessions
+	material  material
+	files     []string // all that the configuration was read from
+	log       *slog.Logger
+	trusted   forwarded.Trusted
 
-// pageStore is the store of the session page, which several states may share.
-type pageStore struct {
-	stores.Store // nil: sessions in their cookies
-	options      compat.Options
-	users        int // states; guarded by Server.mu
+	store    *openStore // nil: nothing looks into sessions
+	came     string     // where it comes from: new, reopened, kept; "" if there is none
+	counted  stores.Store
+	manager  *compat.Manager
+	sessions *middleware.Sessions
+	refused  *middleware.Refusals // nil: no limit
+	hasPage  bool                 // a route leads to the session page
+
+	policies    []string // their names
+	gateway     *gateway.Gateway
+	forwardAuth http.Handler            // nil: nobody asks
+	handlers    map[string]http.Handler // by place
 }
 
 // resolve checks a configuration. With an error the state has at least the files that
 // are known.
-func (s *Server) resolve(c Config) (*state, error) {
-	e, err := c.effective(s.env.Getenv)
-	n := &state{config: c, sessions: e}
-	if invalid := c.validate(); invalid != nil {
-		return n, invalid
-	}
-	if err != nil {
+func (s *Server) resolve(c settings.Config) (*state, error) {
+	e, err := c.Effective(s.env.Getenv)
+	n := &state{config: c, effective: e, files: slices.Clone(e.Files)}
+	if err := errors.Join(c.Validate(), err); err != nil {
 		return n, err
 	}
-	n.log = newLogger(c.Log, s.env.Stderr)
+	if n.material, err = readMaterial(&n.config, s.env.Getenv, &n.files); err != nil {
+		return n, err
+	}
+	if n.trusted, err = n.parseTrusted(c.TrustedProxies, "trusted_proxies"); err != nil {
+		return n, err
+	}
+	n.log = telemetry.NewLogger(s.env.Stderr, c.Log.Format, c.Log.SlogLevel())
 	return n, nil
 }
 
-func newLogger(c Log, w io.Writer) *slog.Logger {
-	level, _ := c.level() // validated
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
-
-// build makes the handler of a state that was resolved. It takes over the store of
+// build makes the handlers of a state that was resolved. It takes over the store of
 // before, the present state (nil at first), if it is what n needs, and unless it is to be
 // reopened.
 func (s *Server) build(ctx context.Context, n, before *state, reopen bool) (err error) {
 	defer func() {
 		if err == nil || before == nil { // a reload that fails is tried more than once
-			n.warn(before)
+			s.warn(n, before)
 		}
 		if err != nil {
 			s.release(n)
 		}
 	}()
-	routes, err := s.routes(ctx, n, before, reopen)
+	if err := errors.Join(s.needsConfigured(&n.config), s.checkReach(n)); err != nil {
+		return err
+	}
+	if s.needsSessions(n) {
+		if err := s.openSessions(ctx, n, before, reopen); err != nil {
+			return err
+		}
+	}
+	p, err := newPolicies(&n.config, n.material, s.env.Now)
 	if err != nil {
 		return err
 	}
-	o := middleware.GatewayOptions{
-		Routes:          routes,
-		Log:             n.log,
-		DialTimeout:     time.Duration(n.config.Server.DialTimeout),
-		ResponseTimeout: time.Duration(n.config.Server.ResponseTimeout),
+	if s.hasForwardAuth(&n.config) {
+		if n.forwardAuth, err = s.newForwardAuth(n, p); err != nil {
+			return err
+		}
 	}
-	n.gateway, err = middleware.NewGateway(o)
-	if err != nil {
-		return fmt.Errorf("server: %s[[route]]: %w: %w", n.config.atRoute(o), ErrConfig, err)
+	if err := s.newGateway(n, before, p); err != nil {
+		return err
 	}
-	n.handler = n.gateway
-	if n.config.Log.Access {
-		n.handler = accessLog(n.gateway, n.log, s.env.Now)
+	n.policies = p.labels
+	return s.handle(n)
+}
+
+// needsConfigured refuses to decide by sessions that nobody has.
+func (s *Server) needsConfigured(c *settings.Config) error {
+	if c.Session != nil {
+		return nil
+	}
+	const why = "there is no [session], and so no sessions of an application"
+	for i := range c.Routes {
+		if c.Routes[i].HasPolicy() {
+			return fmt.Errorf("server: %sroute %q has a policy: %w: %s", c.At("route", strconv.Itoa(i)), c.Routes[i].Prefix, settings.ErrConfig, why)
+		}
+	}
+	switch {
+	case s.hasForwardAuth(c):
+		return fmt.Errorf("server: %s[forward_auth]: %w: %s", c.At("forward_auth"), settings.ErrConfig, why)
+	case s.has(apiPlace, c.API.Listen):
+		return fmt.Errorf("server: %s[api]: %w: %s", c.At("api"), settings.ErrConfig, why)
 	}
 	return nil
 }
 
+func (s *Server) newGateway(n, before *state, p *policies) error {
+	routes, err := s.routes(n, p)
+	if err != nil {
+		return err
+	}
+	o := gateway.Options{
+		Routes:          routes,
+		Sessions:        n.sessions,
+		Trusted:         n.trusted,
+		IdentityHeaders: p.names,
+		Log:             n.log,
+		Observe:         s.metrics.Attempt,
+		Transport:       s.metrics.Transport,
+		Now:             s.env.Now,
+		DialTimeout:     time.Duration(n.config.Server.DialTimeout),
+		ResponseTimeout: time.Duration(n.config.Server.ResponseTimeout),
+	}
+	if before != nil {
+		o.Before = before.gateway
+	}
+	if s.checking {
+		err = gateway.Check(o)
+	} else {
+		n.gateway, err = gateway.New(o)
+	}
+	if err == nil {
+		return nil
+	}
+	at := n.config.At("route")
+	if wrong, ok := errors.AsType[*gateway.RouteError](err); ok {
+		at = n.config.At("route", strconv.Itoa(wrong.Index))
+	}
+	return fmt.Errorf("server: %s[[route]]: %w: %w", at, settings.ErrConfig, err)
+}
+
+// handle puts the handlers of all places together.
+func (s *Server) handle(n *state) error {
+	n.handlers = map[string]http.Handler{mainPlace: n.gateway}
+	if s.has(forwardPlace, n.config.ForwardAuth.Listen) {
+		n.handlers[forwardPlace] = n.forwardAuth
+	}
+	if s.has(apiPlace, n.config.API.Listen) {
+		api, err := sessionapi.New(sessionapi.Options{
+			Sessions: n.sessions, Tokens: n.material.apiTokens, Open: n.config.API.Open, Hosts: n.config.API.Hosts,
+			MaxBody: int64(n.config.API.MaxBody), Answers: s.answers, Log: n.log,
+		})
+		if err != nil {
+			return fmt.Errorf("server: %s[api]: %w: %w", n.config.At("api"), settings.ErrConfig, err)
+		}
+		n.handlers[apiPlace] = api
+	}
+	if s.has(adminPlace, n.config.Admin.Listen) {
+		admin, err := s.admin(n)
+		if err != nil {
+			return err
+		}
+		n.handlers[adminPlace] = admin
+	}
+	for name := range s.places {
+		if n.handlers[name] == nil { // its listener stays until a restart
+			n.handlers[name] = http.NotFoundHandler()
+		}
+	}
+	for name, h := range n.handlers {
+		n.handlers[name] = s.metrics.Wrap(name, h, n.log, telemetry.LogOptions{
+			// Probes and scrapes would drown the others; the inspector logs what is done with it.
+			Access: n.config.Log.Access && name != adminPlace, NoTrace: name == adminPlace,
+			UserAgent: n.config.Log.Agent, Trusted: n.trusted,
+		})
+	}
+	return nil
+}
+
+// tell has the metrics know what is served.
+func (s *Server) tell(n *state) {
+	s.metrics.Serving(telemetry.Serving{
+		Routes:    n.gateway.Routes(),
+		Policies:  n.policies,
+		Upstreams: n.gateway.Upstreams,
+		Certificates: func() map[string]*x509.Certificate {
+			if n.material.cert == nil {
+				return nil
+			}
+			return map[string]*x509.Certificate{mainPlace: n.material.cert.Leaf}
+		},
+	})
+}
+
 // warn logs the warnings that the state before, which may be nil, did not have.
-func (n *state) warn(before *state) {
-	for _, w := range n.sessions.Warnings {
-		if before == nil || !slices.Contains(texts(before.sessions.Warnings), w.String()) {
+func (s *Server) warn(n, before *state) {
+	for _, w := range n.effective.Warnings {
+		if before == nil || !slices.Contains(texts(before.effective.Warnings), w.String()) {
 			n.log.Warn("ini file", "warning", w.String())
 		}
 	}
 	if n.editsOthers() && (before == nil || !before.editsOthers()) {
 		n.log.Warn("the session page is editable: whoever reaches it can set and delete any key of their own session, those that applications trust included; remove editable from [session] unless this is a test")
 	}
+	if n.beginsUnknown() && (before == nil || !before.beginsUnknown()) {
+		n.log.Warn(`sessions that begin here are written as Beaker 1.12 and later write them; if the Python applications have an older one, they take them for corrupt: say peer in [session], as in "beaker-1.11/python2"`)
+	}
+	if s.isOpen(n) && (before == nil || !s.isOpen(before)) {
+		n.log.Warn("the inspector asks for no token: every user of this machine can see and end sessions by it; give [admin] token_files, or listen at unix:/path")
+	}
+}
+
+// isOpen reports whether the inspector is for every user of the machine.
+func (s *Server) isOpen(n *state) bool {
+	a := n.config.Admin
+	return a.Inspector && s.has(adminPlace, a.Listen) && len(n.material.users) == 0 && !strings.HasPrefix(s.addressOf(adminPlace, &n.config), "unix:")
 }
 
 func texts(warnings []iniconf.Warning) (out []string) {
@@ -114,132 +241,16 @@ func texts(warnings []iniconf.Warning) (out []string) {
 	return out
 }
 
-// atRoute says where the first route stands that the gateway refuses.
-func (c *Config) atRoute(o middleware.GatewayOptions) string {
-	all := o.Routes
-	for i := range all {
-		o.Routes = all[:i+1]
-		if _, err := middleware.NewGateway(o); err != nil {
-			return c.at("route", strconv.Itoa(i))
-		}
-	}
-	return ""
-}
-
-// at returns "file:line: " of a key of the file, or "" if it is not in one or its value
-// comes from elsewhere.
-func (c *Config) at(key ...string) string {
-	if c.outside[strings.Join(key, "-")] {
-		return ""
-	}
-	line := c.meta.Line(key...)
-	if line == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d: ", c.file(), line)
-}
-
-// routes turns the configured routes into the gateway's. The page is made only
-// if a route leads to it.
-func (s *Server) routes(ctx context.Context, n, before *state, reopen bool) ([]middleware.Route, error) {
-	configured := n.config.Routes
-	if len(configured) == 0 {
-		configured = []Route{{Prefix: "/", Upstream: BuiltinSession}}
-	}
-	var builtin http.Handler
-	var out []middleware.Route
-	for _, r := range configured {
-		route := middleware.Route{Prefix: r.Prefix, Upstream: r.Upstream, StripPrefix: r.StripPrefix}
-		if r.Upstream == BuiltinSession {
-			if builtin == nil {
-				h, err := s.sessionPage(ctx, n, before, reopen)
-				if err != nil {
-					return nil, err
-				}
-				builtin = h
-			}
-			route = middleware.Route{Prefix: r.Prefix, Handler: builtin, StripPrefix: true}
-		}
-		out = append(out, route)
-	}
-	return out, nil
-}
-
-// sessionPage makes the built-in page over the configured sessions.
-func (s *Server) sessionPage(ctx context.Context, n, before *state, reopen bool) (http.Handler, error) {
-	o := n.sessions.Options
-	if n.config.Session == nil {
-		o.HTTPOnly = true // nothing of Python's to agree with
-	}
-	if o.Secret == "" && (n.config.Session == nil || n.config.meta == nil) {
-		if s.secret == "" {
-			s.secret = newSecret()
-			if o.DataDir != "" {
-				n.log.Warn("the sessions are signed with a new secret that ends with this process; set GOBEAKER_SECRET or secret_file to that of the Python applications")
-			}
-		}
-		o.Secret = s.secret
-	}
-	if err := s.openStore(ctx, n, before, o, reopen); err != nil {
-		return nil, err
-	}
-	manager, err := compat.New(o, n.page.Store, compat.Environment{Now: s.env.Now, Logger: n.log})
-	if err != nil {
-		return nil, fmt.Errorf("server: %s[session]: %w: %w", n.config.at("session"), ErrConfig, err)
-	}
-	_, alone := n.page.Store.(*memstore.Store)
-	page, err := newPage(!alone, n.editable(), n.log)
-	if err != nil {
-		return nil, err
-	}
-	return middleware.NewSessions(manager, middleware.SessionsOptions{Logger: n.log}).Wrap(page), nil
-}
-
-func (n *state) editable() bool { return n.config.Session == nil || n.config.Session.Editable }
-
-// editsOthers reports whether the page changes sessions that are not its own.
-func (n *state) editsOthers() bool {
-	return n.page != nil && n.config.Session != nil && n.config.Session.Editable
-}
-
-// openStore gives n the store of before if that is the same, else a new one that is there.
-func (s *Server) openStore(ctx context.Context, n, before *state, o compat.Options, reopen bool) error {
-	n.store = "new"
-	if before != nil && before.page != nil && backend.Same(o, before.page.options) {
-		n.store = "reopened"
-		if _, memory := before.page.Store.(*memstore.Store); memory || !reopen {
-			n.store = "kept"
-			n.page = before.page
-			n.page.users++
-			return nil
-		}
-	}
-	store, err := backend.Open(o)
-	if err != nil {
-		return fmt.Errorf("server: %s[session]: %w: %w", n.config.at("session"), ErrConfig, err)
-	}
-	n.page = &pageStore{Store: store, options: o, users: 1}
-	if store == nil { // sessions in their cookies
-		n.store = ""
-	}
-	if p, ok := stores.As[stores.Pinger](store); ok {
-		if err := p.Ping(ctx); err != nil {
-			return fmt.Errorf("server: session store: %w", err)
-		}
-	}
-	return nil
-}
-
 // release gives back what a state holds when nobody uses it any more.
 func (s *Server) release(n *state) {
 	if n.gateway != nil {
 		n.gateway.Close()
 	}
-	if n.page == nil {
+	if n.store == nil {
 		return
 	}
-	if n.page.users--; n.page.users == 0 {
-		if c, ok := stores.As[io.Closer](n.page.Store); ok {
+	if n.store.users--; n.store.users == 0 {
+		if c, ok := stores.As[io.Closer](n.store.Store); ok {
 			_ = c.Close()
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 	"github.com/gobeaker/gobeaker/iniconf/tomlconf"
 	"github.com/gobeaker/gobeaker/stores/memstore"
 )
@@ -25,31 +26,31 @@ func (c *closingStore) Close() error {
 // A store is closed when the last state that uses it is given back, also if that was
 // never put in place.
 func TestStoreIsClosedOnce(t *testing.T) {
-	s, err := New(t.Context(), Default(), Environment{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }})
+	s, err := New(t.Context(), settings.Default(), Environment{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }})
 	require.NoError(t, err)
 	first := s.now.Load()
 	store := &closingStore{Store: memstore.New()}
-	first.page.Store = store
+	first.store.Store = store
 
-	next := func(change func(*Config)) (*state, error) {
-		c := Default()
+	next := func(change func(*settings.Config)) (*state, error) {
+		c := settings.Default()
 		change(&c)
 		n, err := s.resolve(c)
 		require.NoError(t, err)
 		return n, s.build(context.Background(), n, first, false)
 	}
-	second, err := next(func(*Config) {})
+	second, err := next(func(*settings.Config) {})
 	require.NoError(t, err)
-	require.Same(t, first.page, second.page)
-	_, err = next(func(c *Config) {
-		c.Routes = []Route{{Prefix: "/", Upstream: BuiltinSession}, {Prefix: "wrong", Upstream: BuiltinSession}}
+	require.Same(t, first.store, second.store)
+	_, err = next(func(c *settings.Config) {
+		c.Routes = []settings.Route{{Prefix: "/", Upstream: settings.BuiltinSession}, {Prefix: "wrong", Upstream: settings.BuiltinSession}}
 	})
-	require.ErrorIs(t, err, ErrConfig)
-	other, err := next(func(c *Config) {
+	require.ErrorIs(t, err, settings.ErrConfig)
+	other, err := next(func(c *settings.Config) {
 		c.Session = &tomlconf.Session{Options: map[string]any{"data_dir": t.TempDir()}}
 	})
 	require.NoError(t, err)
-	require.NotSame(t, first.page, other.page)
+	require.NotSame(t, first.store, other.store)
 
 	s.release(first)
 	require.Zero(t, store.closed)
@@ -59,9 +60,9 @@ func TestStoreIsClosedOnce(t *testing.T) {
 
 // A read that has ended is not in the way of the next one.
 func TestReadsFollowEachOther(t *testing.T) {
-	s, err := New(t.Context(), Default(), Environment{
+	s, err := New(t.Context(), settings.Default(), Environment{
 		Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" },
-		Reload: func() (Config, error) { return Default(), nil },
+		Reload: func() (settings.Config, error) { return settings.Default(), nil },
 	})
 	require.NoError(t, err)
 	for range 5000 {

@@ -1,4 +1,4 @@
-package server_test
+package settings_test
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 	"github.com/gobeaker/gobeaker/compat"
 )
 
@@ -26,7 +26,7 @@ func options(t *testing.T, session string, env map[string]string) (compat.Option
 	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	c, err := server.Load(filepath.Join(dir, "gobeaker.toml"))
+	c, err := settings.Load(filepath.Join(dir, "gobeaker.toml"))
 	if err != nil {
 		return compat.Options{}, dir, err
 	}
@@ -166,13 +166,13 @@ func TestSessionOptionErrors(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			_, _, err := options(t, toml, nil)
-			require.ErrorIs(t, err, server.ErrConfig)
+			require.ErrorIs(t, err, settings.ErrConfig)
 			require.ErrorContains(t, err, want)
 			require.NotContains(t, err.Error(), "hidden")
 		})
 	}
-	_, err := server.Configured("a.ini", "b.toml", os.Getenv)
-	require.ErrorIs(t, err, server.ErrConfig)
+	_, err := settings.Configured("a.ini", "b.toml", os.Getenv)
+	require.ErrorIs(t, err, settings.ErrConfig)
 }
 
 // The commands that have flags for keys see what is configured beside the variables.
@@ -183,24 +183,24 @@ func TestConfigured(t *testing.T) {
 	env := func(name string) string {
 		return map[string]string{"GOBEAKER_SECRET": "gs", "V": "v", "GOBEAKER_ENCRYPT_KEY": "ge", "GOBEAKER_URL": "gu"}[name]
 	}
-	c, err := server.Load(path)
+	c, err := settings.Load(path)
 	require.NoError(t, err)
 	above, err := c.Effective(env)
 	require.NoError(t, err)
 	require.Equal(t, "gs v ge gu", above.Options.Secret+" "+above.Options.ValidateKey+" "+above.Options.EncryptKey+" "+above.Options.URL)
 	require.Equal(t, "environment GOBEAKER_SECRET", above.Origins["secret"].String())
-	alone, err := server.Configured("", path, env)
+	alone, err := settings.Configured("", path, env)
 	require.NoError(t, err)
 	require.Equal(t, "s v  u", alone.Options.Secret+" "+alone.Options.ValidateKey+" "+alone.Options.EncryptKey+" "+alone.Options.URL)
 	require.Equal(t, path+":2", alone.Origins["secret"].String())
 
-	e, err := server.Configured("", filepath.Join(dir, "gone.toml"), env)
-	require.ErrorIs(t, err, server.ErrConfig)
+	e, err := settings.Configured("", filepath.Join(dir, "gone.toml"), env)
+	require.ErrorIs(t, err, settings.ErrConfig)
 	require.Equal(t, []string{filepath.Join(dir, "gone.toml")}, e.Files, "to be watched")
-	e, err = server.Configured(filepath.Join(dir, "gone.ini"), "", env)
-	require.ErrorIs(t, err, server.ErrConfig)
+	e, err = settings.Configured(filepath.Join(dir, "gone.ini"), "", env)
+	require.ErrorIs(t, err, settings.ErrConfig)
 	require.Equal(t, []string{filepath.Join(dir, "gone.ini")}, e.Files)
-	e, err = server.Configured("a.ini", "b.toml", env)
-	require.ErrorIs(t, err, server.ErrConfig)
+	e, err = settings.Configured("a.ini", "b.toml", env)
+	require.ErrorIs(t, err, settings.ErrConfig)
 	require.NotNil(t, e)
 }
