@@ -14,6 +14,6 @@ import (
 func main() {
 	redis.SetLogger(&logging.VoidLogger{}) // it would write beside our log what our errors say anyway
 	os.Exit(cli.Main(os.Args[1:], cli.Environment{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Process: true,
 	}))
 }

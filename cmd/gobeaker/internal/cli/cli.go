@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/build"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 )
 
 // Environment is what the commands take from outside.
@@ -18,6 +21,9 @@ type Environment struct {
 	Stderr io.Writer
 	Getenv func(key string) string
 	Now    func() time.Time // nil: time.Now
+	// Process is set if the command has a process of its own: then it takes the sockets
+	// that systemd opened, tells it how it is, and passes its listeners on at SIGUSR2.
+	Process bool
 }
 
 // lookup is os.LookupEnv, by which an empty variable is not set.
@@ -95,16 +101,24 @@ same cookies, the same files, the same bytes, while both run.`,
   gobeaker config production.ini
   gobeaker keygen
   gobeaker verify testdata/fixtures`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:       build.Read().Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.AddCommand(newServe(env), newInspect(env), newConvert(env), newMigrate(env), newLs(env), newShow(env), newRm(env), newStats(env),
-		newConfig(env), newDoctor(env), newVerify(env), newKeygen(env), newGC(env), newVersion(env), newExitCodes())
+		newConfig(env), newDoctor(env), newVerify(env), newKeygen(env), newGC(env), newPing(env), newVersion(env), newManual(env),
+		newConfigFile(), newExitCodes())
+	root.SetVersionTemplate("gobeaker {{.Version}}\n")
+	complete(root, completions())
 	return root
+}
+
+// newConfigFile is a help topic.
+func newConfigFile() *cobra.Command {
+	return &cobra.Command{Use: "config-file", Short: "What can stand in gobeaker.toml, and its flags and variables", Long: settings.Text()}
 }
 
 // newExitCodes is a help topic.

@@ -43,9 +43,6 @@ first three:
   warnings          texts for people
   error             what went wrong`
 
-// maskPattern finds keys whose values --mask hides.
-const maskPattern = `(?i)passw|secret|token|csrf|api_?key|auth`
-
 func newInspect(env Environment) *cobra.Command {
 	var input inputFlags
 	var asJSON, mask bool

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspect"
-	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/server"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/settings"
 	"github.com/gobeaker/gobeaker/compat"
 	"github.com/gobeaker/gobeaker/iniconf/tomlconf"
 )
@@ -43,7 +43,7 @@ func (k *keyFlags) load(getenv func(string) string) (compat.Options, inspect.Key
 	if err := k.readable(); err != nil {
 		return compat.Options{}, keys, err
 	}
-	e, err := server.Configured(k.ini, k.config, getenv)
+	e, err := settings.Configured(k.ini, k.config, getenv)
 	o := e.Options
 	if err != nil {
 		return o, keys, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/records"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/survey"
 )
 
@@ -67,12 +68,11 @@ func newLs(env Environment) *cobra.Command {
 
 func (o *lsFlags) check() error {
 	if o.expiredOnly {
-		o.states = append(o.states, "expired")
+		o.states = append(o.states, records.Expired)
 	}
-	known := []string{"live", "expired", stateEmpty, stateEncrypted, stateUnreadable}
 	for _, s := range o.states {
-		if !slices.Contains(known, s) {
-			return usage("ls: --state %s: use %s", s, strings.Join(known, ", "))
+		if !slices.Contains(records.States(), s) {
+			return usage("ls: --state %s: use %s", s, strings.Join(records.States(), ", "))
 		}
 	}
 	if o.limit < 0 {
@@ -84,14 +84,14 @@ func (o *lsFlags) check() error {
 }
 
 // wants reports whether a record is to be listed.
-func (o *lsFlags) wants(r *stored, now time.Time) bool {
-	if len(o.states) > 0 && !slices.Contains(o.states, r.state) {
+func (o *lsFlags) wants(r *records.Record, now time.Time) bool {
+	if len(o.states) > 0 && !slices.Contains(o.states, r.Is) {
 		return false
 	}
 	if o.idle > 0 && (r.Accessed.IsZero() || now.Sub(r.Accessed) < o.idle) {
 		return false
 	}
-	words := strings.Fields(r.form())
+	words := strings.Fields(r.Kind())
 	return !slices.ContainsFunc(o.forms, func(f string) bool { return !slices.Contains(words, f) })
 }
 
@@ -112,7 +112,7 @@ func runLs(o *lsFlags, env Environment) (err error) {
 		print = o.object
 	}
 	var bad error
-	err = s.each(ctx, "ls", func(r stored) bool {
+	err = s.each(ctx, "ls", func(r records.Record) bool {
 		if !o.wants(&r, env.now()) {
 			return true
 		}
@@ -129,22 +129,22 @@ func runLs(o *lsFlags, env Environment) (err error) {
 	return err
 }
 
-func (o *lsFlags) name(r *stored) string {
+func (o *lsFlags) name(r *records.Record) string {
 	if o.ids {
 		return r.ID
 	}
-	return r.hash()
+	return r.Hash()
 }
 
-func (o *lsFlags) text(w io.Writer, r *stored, now time.Time) error {
-	accessed, age, form := "-", "-", r.form()
+func (o *lsFlags) text(w io.Writer, r *records.Record, now time.Time) error {
+	accessed, age, form := "-", "-", r.Kind()
 	if !r.Accessed.IsZero() {
 		accessed, age = r.Accessed.UTC().Format("2006-01-02T15:04:05Z"), ago(now.Sub(r.Accessed))
 	}
 	if form == "" {
 		form = "-"
 	}
-	_, err := fmt.Fprintf(w, "%s  %-10s  %10s  %-20s  %6s  %s\n", o.name(r), r.state, survey.Bytes(r.Size), accessed, age, form)
+	_, err := fmt.Fprintf(w, "%s  %-10s  %10s  %-20s  %6s  %s\n", o.name(r), r.Is, survey.Bytes(r.Size), accessed, age, form)
 	return err
 }
 
@@ -163,7 +163,7 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-func (o *lsFlags) object(w io.Writer, r *stored, _ time.Time) error {
+func (o *lsFlags) object(w io.Writer, r *records.Record, _ time.Time) error {
 	out := struct {
 		Session  string     `json:"session"`
 		ID       string     `json:"id,omitempty"`
@@ -174,12 +174,12 @@ func (o *lsFlags) object(w io.Writer, r *stored, _ time.Time) error {
 		Modified *time.Time `json:"modified,omitempty"`
 		Form     string     `json:"form,omitempty"`
 		Error    string     `json:"error,omitempty"`
-	}{Session: r.hash(), State: r.state, Size: r.Size, Accessed: known(r.Accessed), Created: known(r.Created), Modified: known(r.Modified), Form: r.form()}
+	}{Session: r.Hash(), State: r.Is, Size: r.Size, Accessed: known(r.Accessed), Created: known(r.Created), Modified: known(r.Modified), Form: r.Kind()}
 	if o.ids {
 		out.ID = r.ID
 	}
-	if r.err != nil {
-		out.Error = r.err.Error()
+	if r.Err != nil {
+		out.Error = r.Err.Error()
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

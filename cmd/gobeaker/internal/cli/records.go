@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
-	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
-	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspect"
-	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/records"
 	"github.com/gobeaker/gobeaker/stores"
 )
 
@@ -32,67 +30,8 @@ func (e *Environment) now() time.Time {
 	return e.Now()
 }
 
-// stored is a record as it was found.
-type stored struct {
-	stores.Info
-	value pyvalue.Value
-	compat.Examined
-	state string // "live", "expired", "empty", "encrypted" or "unreadable"
-	err   error  // why it cannot be read
-}
-
-// The states beyond those of package compat.
-const (
-	stateEmpty      = "empty"
-	stateEncrypted  = "encrypted"
-	stateUnreadable = "unreadable"
-)
-
-func (r *stored) hash() string { return beakerfmt.HashID(r.ID) }
-
-// form names its form, "" if that is not known.
-func (r *stored) form() string {
-	if r.err != nil || r.value == nil || r.State == compat.Dead {
-		return ""
-	}
-	return inspect.Kind(r.Form)
-}
-
-// look reads a record. The error is one of the store.
-func (s *openStore) look(ctx context.Context, info stores.Info) (stored, error) {
-	r := stored{Info: info, state: stateEmpty}
-	v, err := stores.Look(ctx, s.store, info.ID)
-	switch {
-	case errors.Is(err, stores.ErrNotExist): // it has gone, or has no session in it
-		return r, nil
-	case err != nil && !isOfRecord(err):
-		return r, err
-	case err != nil:
-		r.state, r.err = stateUnreadable, err
-		return r, nil
-	}
-	r.value = v
-	if r.Examined, r.err = s.manager.Examine(v); r.err != nil {
-		r.state = stateUnreadable
-		if errors.Is(r.err, beakerfmt.ErrEncrypted) || errors.Is(r.err, beakerfmt.ErrDecrypt) {
-			r.state = stateEncrypted
-		}
-		return r, nil
-	}
-	if r.State != compat.Dead {
-		r.state = r.State.String()
-	}
-	return r, nil
-}
-
-// isOfRecord reports whether an error is about one record alone: a file that we may not
-// read is.
-func isOfRecord(err error) bool {
-	return errors.Is(err, stores.ErrCorrupt) || errors.Is(err, stores.ErrAccess) || errors.Is(err, stores.ErrInvalidID)
-}
-
 // each calls f with each record until that returns false.
-func (s *openStore) each(ctx context.Context, command string, f func(stored) bool) error {
+func (s *openStore) each(ctx context.Context, command string, f func(records.Record) bool) error {
 	l, err := s.lister(command)
 	if err != nil {
 		return err
@@ -101,9 +40,9 @@ func (s *openStore) each(ctx context.Context, command string, f func(stored) boo
 		if err != nil && info.ID == "" {
 			return storeProblem(command, err)
 		}
-		r := stored{Info: info, state: stateUnreadable, err: err}
+		r := records.Record{Info: info, Is: records.Unreadable, Err: err}
 		if err == nil {
-			if r, err = s.look(ctx, info); err != nil {
+			if r, err = records.Look(ctx, s.store, s.manager, info); err != nil {
 				return storeProblem(command, err)
 			}
 		}
@@ -131,7 +70,7 @@ func (s *openStore) resolve(ctx context.Context, command string, args []string) 
 		}
 		_, err := s.store.Get(ctx, arg)
 		switch {
-		case err == nil || isOfRecord(err):
+		case err == nil || records.IsOfRecord(err):
 			ids[i] = arg
 		case !errors.Is(err, stores.ErrNotExist):
 			return nil, storeProblem(command, err)

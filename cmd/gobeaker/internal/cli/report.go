@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
@@ -107,7 +106,7 @@ func (r *report) text(w io.Writer, mask bool) error {
 	if d := r.decoded; d != nil {
 		o := tree.Options{}
 		if mask {
-			o.Hide = regexp.MustCompile(maskPattern).MatchString
+			o.Hide = tree.Secret
 		}
 		b.WriteByte('\n')
 		b.Write(tree.New(d.Session, o).AppendText(nil))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspect"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/records"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/survey"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/tree"
 	"github.com/gobeaker/gobeaker/stores"
@@ -64,23 +64,23 @@ func runShow(which string, flags *storeFlags, asJSON, mask bool, env Environment
 	if err != nil {
 		return err
 	}
-	r, err := s.look(ctx, stores.Info{ID: ids[0]})
+	r, err := records.Look(ctx, s.store, s.manager, stores.Info{ID: ids[0]})
 	if err != nil {
 		return storeProblem("show", err)
 	}
 	switch {
-	case r.err != nil && r.state == stateEncrypted:
-		return fail(exitEncrypted, fmt.Errorf("show: session %s: %w", r.hash(), r.err))
-	case r.err != nil:
-		return storeProblem("show", r.err)
-	case r.value == nil || r.state == stateEmpty:
-		return fail(exitNo, fmt.Errorf("show: record %s has no session in it: to Beaker this is a new session", r.hash()))
+	case r.Err != nil && r.Is == records.Encrypted:
+		return fail(exitEncrypted, fmt.Errorf("show: session %s: %w", r.Hash(), r.Err))
+	case r.Err != nil:
+		return storeProblem("show", r.Err)
+	case r.Value == nil || r.Is == records.Empty:
+		return fail(exitNo, fmt.Errorf("show: record %s has no session in it: to Beaker this is a new session", r.Hash()))
 	}
-	d, err := inspect.Stored(r.value, s.keys.Codec(s.options.EncryptNonceBits))
+	d, err := inspect.Stored(r.Value, s.keys.Codec(s.options.EncryptNonceBits))
 	if err != nil {
-		return fail(exitCorrupt, fmt.Errorf("show: session %s: %w", r.hash(), err))
+		return fail(exitCorrupt, fmt.Errorf("show: session %s: %w", r.Hash(), err))
 	}
-	v := &shownSession{stored: &r, decoded: &d, writer: d.Writer(inspect.InFile)}
+	v := &shownSession{Record: &r, decoded: &d, writer: d.Writer(inspect.InFile)}
 	v.warnings = d.Warnings(inspect.InFile, inspect.Rules{HasEncryptKey: len(s.keys.Encrypt) > 0, Timeout: s.options.Timeout, Now: env.now()})
 	out, err := v.text(mask), nil
 	if asJSON {
@@ -97,7 +97,7 @@ func runShow(which string, flags *storeFlags, asJSON, mask bool, env Environment
 
 // shownSession is what show prints.
 type shownSession struct {
-	*stored
+	*records.Record
 	decoded  *inspect.Decoded
 	writer   inspect.Writer
 	warnings []string
@@ -110,8 +110,8 @@ func (v *shownSession) text(mask bool) []byte {
 			fmt.Fprintf(&b, "%-10s %s\n", name, text)
 		}
 	}
-	line("session", v.hash())
-	line("state", v.state)
+	line("session", v.Hash())
+	line("state", v.Is)
 	if v.Size > 0 {
 		line("size", survey.Bytes(v.Size))
 	}
@@ -128,7 +128,7 @@ func (v *shownSession) text(mask bool) []byte {
 	}
 	o := tree.Options{}
 	if mask {
-		o.Hide = regexp.MustCompile(maskPattern).MatchString
+		o.Hide = tree.Secret
 	}
 	b.WriteByte('\n')
 	b.Write(tree.New(v.decoded.Session, o).AppendText(nil))
@@ -154,6 +154,6 @@ func (v *shownSession) json() ([]byte, error) {
 		WrittenBy inspect.Writer  `json:"written_by"`
 		Classes   []string        `json:"classes,omitempty"`
 		Warnings  []string        `json:"warnings,omitempty"`
-	}{tagged, v.decoded.JSON(), beakerfmt.HashID(v.ID), v.state, known(v.Accessed), known(v.Created), v.writer.String(), v.writer, v.decoded.ClassNames(), v.warnings})
+	}{tagged, v.decoded.JSON(), beakerfmt.HashID(v.ID), v.Is, known(v.Accessed), known(v.Created), v.writer.String(), v.writer, v.decoded.ClassNames(), v.warnings})
 	return b.Bytes(), err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspect"
+	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/records"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/survey"
 )
 
@@ -52,14 +53,14 @@ func runStats(flags *storeFlags, asJSON bool, top int, env Environment) error {
 	defer s.close()
 	codec := s.keys.Codec(s.options.EncryptNonceBits)
 	count := survey.New()
-	if err := s.each(ctx, "stats", func(r stored) bool {
-		rec := survey.Record{Size: r.Size, Accessed: r.Accessed, State: r.state}
-		if r.err == nil && r.value != nil && r.state != stateEmpty {
-			if d, err := inspect.Stored(r.value, codec); err == nil {
+	if err := s.each(ctx, "stats", func(r records.Record) bool {
+		rec := survey.Record{Size: r.Size, Accessed: r.Accessed, State: r.Is}
+		if r.Err == nil && r.Value != nil && r.Is != records.Empty {
+			if d, err := inspect.Stored(r.Value, codec); err == nil {
 				rec.Decoded = &d
 			}
 		}
-		if r.err != nil {
+		if r.Err != nil {
 			count.Errors++
 		}
 		count.Add(rec, env.now())

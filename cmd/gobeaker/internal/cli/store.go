@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -86,7 +85,7 @@ func (s *storeFlags) open(command string, env Environment) (*openStore, error) {
 	if err != nil {
 		return nil, fail(exitUsage, errors.Join(fmt.Errorf("%s: %w", command, err), closeStore(store)))
 	}
-	return &openStore{options: o, keys: keys, store: store, manager: m, where: place(o)}, nil
+	return &openStore{options: o, keys: keys, store: store, manager: m, where: backend.Place(o)}, nil
 }
 
 // asItIs: who creates nothing makes no table, nor the file of a database whose name was
@@ -186,35 +185,6 @@ func hasPassword(address string) bool {
 func cutLast(s, sep string) (before, after string) {
 	i := strings.LastIndex(s, sep)
 	return s[:max(i, 0)], s[i+1:]
-}
-
-// place names a store for people: no user, no password.
-func place(o compat.Options) string {
-	switch o.Type {
-	case "file", "dbm":
-		dir := o.FileDir
-		if dir == "" || o.Type == "dbm" {
-			dir = filepath.Join(o.DataDir, "container_"+o.Type)
-		}
-		if abs, err := filepath.Abs(dir); err == nil {
-			dir = abs
-		}
-		return o.Type + " in " + dir
-	}
-	address := cmp.Or(o.URL, o.Extra["sa.url"], o.Extra["urls"])
-	scheme, rest, _ := strings.Cut(address, "://")
-	user, server := cutLast(rest, "@")
-	server, _, _ = strings.Cut(server, "?")
-	if strings.HasPrefix(scheme, "sqlite") {
-		server = strings.TrimPrefix(server, "/")
-	}
-	switch {
-	case server != "" && !strings.ContainsAny(user, "?#"): // an @ in a query may be in a password
-		return o.Type + " at " + server
-	case address != "" && !strings.ContainsAny(address, "@/?"): // memcached's host:port;host:port
-		return o.Type + " at " + address
-	}
-	return o.Type
 }
 
 // close gives the connections back.

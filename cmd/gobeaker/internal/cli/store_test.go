@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gobeaker/gobeaker/compat"
+	"github.com/gobeaker/gobeaker/stores/backend"
 )
 
 // A password may have any letter in it: SQLAlchemy takes all but @ as they are.
@@ -34,7 +35,7 @@ func TestPlace(t *testing.T) {
 		if c.want != "" {
 			want += " at " + c.want
 		}
-		require.Equal(t, want, place(compat.Options{Type: c.kind, URL: c.url}), c.url)
+		require.Equal(t, want, backend.Place(compat.Options{Type: c.kind, URL: c.url}), c.url)
 		require.Equal(t, c.password, hasPassword(c.url), c.url)
 	}
 }
