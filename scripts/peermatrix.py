@@ -112,6 +112,8 @@ TURBOGEARS_23 = ["TurboGears2==2.3.12", "crank==0.8.1", "MarkupSafe==1.1.1", "re
 PYRAMID = ["pyramid==2.1", "pyramid_beaker==0.9", "hupper==1.12.1", "legacy-cgi==2.6.4", "plaster==1.1.2",
            "plaster-pastedeploy==1.0.1", "translationstring==1.4", "venusian==3.1.1", "WebOb==1.8.11",
            "zope.deprecation==6.0", "zope.interface==8.7"]
+# What scripts/benchgateway measures forward-auth beside.
+GUNICORN = ["gunicorn==27.0.1", "packaging==25.0"]
 # PasteDeploy and Paste share the package "paste", so they are installed together.
 PYLONS_10 = ["Pylons==1.0.3", "backports.functools-lru-cache==1.6.6", "beautifulsoup4==4.9.3", "decorator==4.4.2",
              "FormEncode==2.0.1", "funcsigs==1.0.2", "Mako==1.1.6", "MarkupSafe==1.1.1", "nose==1.3.7",
@@ -242,6 +244,7 @@ class Matrix(object):
         add(self.oldest, "turbogears2.4", "1.12.1", TURBOGEARS_24, ["tg.appwrappers.session"])
         add(self.old, "turbogears2.3", "1.11.0", TURBOGEARS_23, ["tg.appwrappers.session"])
         add(self.old, "pylons1.0", "1.6.4", PYLONS_10, ["pylons.wsgiapp", "webhelpers.pylonslib"])
+        add(self.newest, "gunicorn", CURRENT_BEAKER, GUNICORN, ["gunicorn.app.wsgiapp"])
         for python, paste, releases in ((self.newest, PASTE_3, PASTEDEPLOY_NEWEST),
                                         (self.oldest, PASTE_3, PASTEDEPLOY_OLDEST),
                                         (self.old, PASTE_27, PASTEDEPLOY_27)):

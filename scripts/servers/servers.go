@@ -1,8 +1,8 @@
 // Package servers starts real servers for tests and benchmarks: memcached, Redis,
-// PostgreSQL, MariaDB and MongoDB's protocol. Each listens on a free port of
-// 127.0.0.1, keeps what it keeps in a directory of its own, and is stopped by its
-// process id when the test ends. Where the program is not installed the test is
-// skipped; with GOBEAKER_REQUIRE_PEERS=1 it fails.
+// PostgreSQL, MariaDB and MongoDB's protocol, and the proxies nginx and caddy. Each
+// listens on a free port of 127.0.0.1, keeps what it keeps in a directory of its own, and
+// is stopped by its process id when the test ends. Where the program is not installed the
+// test is skipped; with GOBEAKER_REQUIRE_PEERS=1 it fails.
 package servers
 
 import (
@@ -39,6 +39,7 @@ type Server struct {
 	args  func(s *Server) []string
 	ready func(s *Server) error // nil error: it answers
 	as    *syscall.Credential   // whom it runs as; nil: as the test
+	env   []string              // what its environment has beside that of the test
 	cmd   *exec.Cmd
 	ended chan struct{}
 	out   *output
@@ -86,6 +87,7 @@ func (s *Server) Start(t testing.TB) {
 	s.out = &output{}
 	s.cmd = exec.Command(s.name, s.args(s)...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.Dir, s.out, s.out
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.SysProcAttr = attributes(s.as)
 	if err := spawn(s.cmd); err != nil {
 		t.Fatalf("%s: %v", s.name, err)

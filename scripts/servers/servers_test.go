@@ -1,6 +1,7 @@
 package servers_test
 
 import (
+	"fmt"
 	"net"
 	"testing"
 
@@ -16,6 +17,14 @@ func TestServers(t *testing.T) {
 		"postgres":  servers.Postgres,
 		"mariadb":   servers.MariaDB,
 		"mongo":     servers.Mongo,
+		"nginx": func(t testing.TB) *servers.Server {
+			port := servers.FreePort(t)
+			return servers.Nginx(t, port, map[string]string{"app.conf": fmt.Sprintf("server { listen %s:%d; }", servers.Host, port)})
+		},
+		"caddy": func(t testing.TB) *servers.Server {
+			port := servers.FreePort(t)
+			return servers.Caddy(t, port, fmt.Sprintf(":%d\n", port))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
