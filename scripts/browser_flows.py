@@ -1,7 +1,8 @@
-"""What a person does in a browser with the demo and with the session page.
+"""What a person does in a browser with the demo, the session page and the inspector.
 
-usage: browser_flows.py --chromium EXE --serve URL --demo URL [--without-python]
-                        [--screenshots DIR] [FLOW...]
+usage: browser_flows.py --chromium EXE --serve URL --demo URL
+                        --inspected URL --admin URL --locked URL --token TOKEN --audit FILE
+                        [--without-python] [--screenshots DIR] [FLOW...]
 
 scripts/browser sets it up and calls it. A flow is a function below whose name
 begins with "flow_"; it gets a Visit, a browser window of its own with no cookies,
@@ -15,21 +16,13 @@ import re
 import signal
 import sys
 import time
-from urllib.parse import urlsplit
 
 from playwright.sync_api import Error, expect, sync_playwright
 
-FLOW_SECONDS = 30  # a whole flow
+from browser_window import ARGUMENTS, Window
+
+FLOW_SECONDS = 60  # a whole flow
 STEP_SECONDS = 8   # one expectation or action
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    # What still asks for another host gets no answer, and no proxy to ask.
-    "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-# The page's policy also reports what it silently does not load.
-REPORT_VIOLATIONS = """addEventListener('securitypolicyviolation', e =>
-    console.error('policy violation: ' + e.violatedDirective + ' ' + e.blockedURI))"""
 # Every element with text of its own whose contrast to what is behind it is less
 # than 4.5 (WCAG 2, 1.4.3), as "tag: text (ratio)".
 LOW_CONTRAST = """() => {
@@ -59,68 +52,15 @@ LOW_CONTRAST = """() => {
 }"""
 
 
-class Visit:
-    """A window without cookies, and what went wrong in it that no page shows."""
+class Visit(Window):
+    """A window on the demo, the session page and the inspector."""
 
     def __init__(self, browser, options, **settings):
-        self.options, self.statuses, self.troubles = options, set(), []
-        self.hosts = {urlsplit(options.serve).netloc, urlsplit(options.demo).netloc}
-        self.context = browser.new_context(**settings)
-        self.context.set_default_timeout(STEP_SECONDS * 1000)
-        self.context.add_init_script(REPORT_VIOLATIONS)
-        self.context.on("console", self.on_console)
-        self.context.on("weberror", lambda e: self.troubles.append("script error: %s" % e.error))
-        self.context.on("request", self.on_request)
-        self.context.on("response", self.on_response)
-        self.context.on("requestfailed", lambda r: self.troubles.append("failed: %s %s" % (r.url, r.failure)))
-        self.page = self.context.new_page()
+        addresses = options.serve, options.demo, options.inspected, options.admin, options.locked
+        Window.__init__(self, browser, addresses, STEP_SECONDS, options.screenshots, **settings)
+        self.options = options
 
-    def on_console(self, message):
-        refused = re.search(r"responded with a status of (\d+)", message.text)
-        if refused and int(refused[1]) in self.statuses:
-            return
-        if message.type in ("error", "warning"):
-            self.troubles.append("console: " + message.text)
-
-    def on_request(self, request):
-        url = urlsplit(request.url)
-        if url.scheme != "data" and url.netloc not in self.hosts:
-            self.troubles.append("a request to another host: " + request.url)
-
-    def on_response(self, response):
-        if response.status >= 400 and response.status not in self.statuses:
-            self.troubles.append("status %d of %s" % (response.status, response.url))
-
-    def allow(self, status):
-        """From here on an answer with this status is no trouble."""
-        self.statuses.add(status)
-
-    def picture(self, name):
-        if self.options.screenshots:
-            self.page.screenshot(path=os.path.join(self.options.screenshots, name + ".png"), full_page=True)
-
-    def clean(self):
-        assert not self.troubles, "the browser complains: " + "; ".join(self.troubles)
-
-    def close(self):
-        self.context.close()
-
-    # --- the pages of the demo ---
-
-    def at(self, side):
-        expect(self.page.get_by_role("heading", level=1), "which page it is").to_have_text("This is " + side)
-
-    def shows(self, side, user, counter, note):
-        """The page is that of one side and shows this session."""
-        self.at(side)
-        for term, value in (("user", user), ("counter", str(counter)), ("note", note)):
-            definition = self.page.locator("dt", has_text=re.compile("^%s$" % term)).locator("+ dd")
-            expect(definition, "%s on the page of %s" % (term, side)).to_have_text(value)
-
-    def nobody(self, side):
-        self.at(side)
-        expect(self.page.get_by_role("button", name="Log in"), side + " offers to log in").to_be_visible()
-        expect(self.page.locator("dd"), side + " shows nobody's session").to_have_count(0)
+    # --- the demo ---
 
     def open(self, side):
         self.page.goto(self.options.demo + ("/go/" if side == "Go" else "/"))
@@ -131,20 +71,6 @@ class Visit:
         link = "Go on to the Go service" if side == "Go" else "Back to the Python application"
         self.page.get_by_role("link", name=link).click()
         self.at(side)
-
-    def log_in(self, name):
-        self.page.get_by_label("Your name").fill(name)
-        self.page.get_by_role("button", name="Log in").click()
-
-    def count(self):
-        self.page.get_by_role("button", name="Add 1 to the counter").click()
-
-    def leave_note(self, text):
-        self.page.get_by_label("A note").fill(text)
-        self.page.get_by_role("button", name="Leave a note").click()
-
-    def log_out(self):
-        self.page.get_by_role("button", name="Log out").click()
 
     def session_cookie(self):
         found = [c for c in self.context.cookies() if c["name"] == "demo"]
@@ -181,6 +107,45 @@ class Visit:
     def delete(self, key):
         self.page.get_by_label("Key to delete").fill(key)
         self.page.get_by_role("button", name="Delete").click()
+
+    # --- the inspector ---
+
+    def heading(self, text):
+        expect(self.page.get_by_role("heading", level=1), "which page it is").to_have_text(text)
+
+    def inspect(self, path="", heading="Overview"):
+        self.page.goto(self.options.admin + "/inspector/" + path)
+        self.heading(heading)
+
+    def make_session(self, **values):
+        """A session made with the session page, in this window; returns its cookie."""
+        self.page.goto(self.options.inspected)
+        for key, value in values.items():
+            self.set(key, value, "str")
+            self.has(key, "%r str: %r" % (key, value))
+        found = [c["value"] for c in self.context.cookies(self.options.inspected) if c["name"] == "beaker.session.id"]
+        assert len(found) == 1, "there should be one cookie of the session, not %d" % len(found)
+        return found[0]
+
+    def search(self, text, state="any"):
+        self.page.get_by_label("Find").fill(text)
+        self.page.get_by_label("State").select_option(state)
+        self.page.get_by_role("button", name="Search").click()
+
+    def found(self, n):
+        expect(self.page.get_by_role("table").get_by_role("rowheader"), "how many were found").to_have_count(n)
+
+    def open_found(self):
+        """The only session that was found; returns its hash."""
+        self.found(1)
+        link = self.page.get_by_role("rowheader").get_by_role("link")
+        name = link.inner_text()
+        link.click()
+        self.heading("Session " + name)
+        return name
+
+    def fact(self, name, text):
+        expect(self.page.locator("dt", has_text=re.compile("^%s$" % name)).locator("+ dd"), name).to_have_text(text)
 
 
 # --- the demo: one session, two languages ------------------------------------
@@ -458,6 +423,283 @@ def flow_session_page_policy(v):
     v.troubles.clear()
 
 
+# --- the inspector ---------------------------------------------------------------
+
+def flow_inspector_overview(v):
+    """the inspector: how sessions are kept, live numbers that come again if asked to"""
+    page = v.page
+    page.goto(v.options.admin)
+    v.heading("Overview")
+    v.fact("Store", "answers")
+    v.fact("Cookie", "beaker.session.id")
+    v.fact("Timeout", "1 hour without use")
+    expect(page.get_by_role("heading", name="Live numbers")).to_be_visible()
+    expect(page.get_by_role("table").first, "numbers").to_be_visible()
+    looks(v, "inspector-overview")
+    page.get_by_role("link", name="every 5 s").click()
+    expect(page.get_by_role("link", name="every 5 s"), "it is on").to_have_attribute("aria-current", "true")
+    with page.expect_navigation():  # nobody does anything
+        pass
+    v.heading("Overview")
+    page.get_by_role("link", name="by hand").click()
+    expect(page.get_by_role("link", name="by hand"), "it is off").to_have_attribute("aria-current", "true")
+
+
+def flow_inspector_session(v):
+    """the inspector: find a session, look into it; secrets are masked until asked for"""
+    v.make_session(finder="session", password="hunter2", html="<b>bold</b>")
+    v.inspect("sessions", "Sessions")
+    v.search("finder=session")
+    v.open_found()
+    page = v.page
+    v.fact("State", "live")
+    v.fact("Form", re.compile("pickle protocol"))
+    v.has("html", "'html' str: '<b>bold</b>'")
+    v.has("password", "'password' str: (hidden)")
+    looks(v, "inspector-session-page")
+    assert "hunter2" not in page.content()
+    page.get_by_role("button", name="Show masked values").click()
+    v.has("password", "'password' str: 'hunter2'")
+    v.accessible("the revealed session")
+    page.get_by_role("link", name="Mask them again").click()
+    v.has("password", "'password' str: (hidden)")
+    page.locator(".tree summary").first.click()
+    expect(page.locator(".label", has_text="'html'"), "the tree closes").to_be_hidden()
+
+
+def flow_inspector_search(v):
+    """the inspector: search by hash, key, value and state; the address tells nothing"""
+    v.make_session(searched="Needle in Hay", token="geheim")
+    v.inspect("sessions", "Sessions")
+    for text in ("searched", "search*", "SEARCHED=needle in hay", "searched=*hay"):
+        v.search(text)
+        v.found(1)
+        assert "needle" not in v.page.url.lower() and "search" not in v.page.url.lower(), v.page.url
+        expect(v.page.get_by_label("Find"), "it stays in the field").to_have_value(text)
+    name = v.open_found()
+    v.page.go_back()
+    v.search(name[:8])
+    v.found(1)
+    v.search(name, "expired")
+    expect(v.page.get_by_text("None of them matches.")).to_be_visible()
+    v.search("searched", "live")
+    v.found(1)
+    v.allow(422)
+    v.search("token=geheim")
+    expect(v.page.get_by_role("alert")).to_have_text("Values under this key are masked, and cannot be searched.")
+    v.accessible("a mistake in a search")
+    v.page.get_by_role("link", name="Show all").click()
+    v.found(50)
+
+
+def flow_inspector_pages(v):
+    """the inspector: what real Pythons wrote, page by page, and what cannot be read"""
+    v.inspect("sessions", "Sessions")
+    expect(v.page.get_by_role("status")).to_have_text(re.compile("^50 on this page; looked at 50 of 1[0-9][0-9].$"))
+    seen = set()
+    for _ in range(10):
+        links = v.page.get_by_role("rowheader").all_inner_texts()
+        assert links and not seen & set(links), "each session should be there once"
+        seen |= set(links)
+        more = v.page.get_by_role("link", name="Next page")
+        if not more.count():
+            break
+        more.click()
+        expect(v.page.get_by_role("status")).to_have_text(re.compile("looked at"))
+        expect(v.page.get_by_role("rowheader").first).not_to_have_text(links[0])
+    assert len(seen) > 150, "only %d sessions" % len(seen)
+    v.page.get_by_role("link", name="First page").click()
+    v.search("user", "expired")
+    expect(v.page.get_by_role("cell", name="expired").first).to_be_visible()
+    v.search("", "encrypted")
+    expect(v.page.get_by_role("cell", name="encrypted").first).to_be_visible()
+    v.search("", "unreadable")
+    v.open_found()
+    expect(v.page.get_by_text("This server cannot read it")).to_be_visible()
+    v.accessible("an unreadable session")
+
+
+def flow_inspector_list_looks(v):
+    """the inspector: the list in light and dark and on a narrow screen, by axe as well"""
+    v.inspect("sessions", "Sessions")
+    v.found(50)
+    looks(v, "inspector-list-page")
+
+
+def flow_inspector_decode(v):
+    """the inspector: a pasted cookie, step by step, good and bad; it is not shown again"""
+    cookie = v.make_session(decoded="yes", password="hunter2")
+    page = v.page
+    v.inspect("decode", "Decode a cookie")
+    looks(v, "inspector-decode-empty")
+
+    def decode(text):
+        page.get_by_label("Cookie", exact=True).fill(text)
+        page.get_by_role("button", name="Decode").click()
+
+    def steps(*texts):
+        expect(page.locator(".steps h3"), "the steps").to_have_text(list(texts))
+
+    decode("Cookie: other=1; beaker.session.id=" + cookie)
+    steps("Header good", "Signed value good", "Signature good", "Session id good", "Record good", "Payload good", "Session good")
+    v.has("decoded", "'decoded' str: 'yes'")
+    v.has("password", "'password' str: (hidden)")
+    looks(v, "inspector-decode")
+    assert cookie not in page.content() and cookie[40:] not in page.content() + page.url, "the cookie should not come back"
+    page.get_by_label("Show masked values").check()
+    decode(cookie)
+    v.has("password", "'password' str: 'hunter2'")
+    page.get_by_role("link", name=re.compile("^Go to session")).click()
+    v.has("password", "'password' str: (hidden)")
+    page.get_by_role("link", name="Decode a cookie").click()
+    decode("0" * 40 + cookie[40:])
+    steps("Header good", "Signed value good", "Signature not good", "Session id good", "Record good", "Payload good", "Session good")
+    decode("<b>nothing</b>")
+    steps("Header good", "Signed value not good")
+    v.accessible("what is no cookie")
+
+
+def flow_inspector_invalidate(v):
+    """the inspector: end a session after a question; its user is logged out, the log tells"""
+    v.make_session(ended="soon")
+    v.inspect("sessions", "Sessions")
+    v.search("ended=soon")
+    name = v.open_found()
+    page = v.page
+    page.get_by_role("link", name="Invalidate…").click()
+    v.heading("Invalidate session %s?" % name)
+    looks(v, "inspector-confirm")
+    page.get_by_role("link", name="Keep it").click()
+    v.has("ended", "'ended' str: 'soon'")
+    page.get_by_role("link", name="Invalidate…").click()
+    v.heading("Invalidate session %s?" % name)
+    page.get_by_role("button", name="Invalidate this session").click()
+    expect(page.get_by_role("status").first).to_have_text("Session %s is invalidated." % name)
+    v.accessible("what was done")
+    page.goto(v.options.inspected)
+    v.visits(1)
+    v.has_not("ended")
+    with open(v.options.audit) as f:
+        lines = [line for line in f if "session=" + name in line]
+    for action in ("view", "confirm", "invalidate"):
+        assert any("action=%s outcome=ok client=127.0.0.1" % action in line for line in lines), "no line for %s: %s" % (action, lines)
+
+
+def flow_inspector_refuses_other_windows(v):
+    """the inspector: a form from another window or another site does nothing"""
+    v.make_session(mine="kept")
+    v.inspect("sessions", "Sessions")
+    v.search("mine=kept")
+    name = v.open_found()
+    v.page.get_by_role("link", name="Invalidate…").click()
+    v.heading("Invalidate session %s?" % name)
+    address, token = v.page.url, v.page.locator("main input[name=form]").get_attribute("value")
+    other = v.another()
+    other.allow(403)
+    other.inspect()
+    other.page.evaluate("""([address, token]) => {
+        const form = Object.assign(document.createElement('form'), {method: 'post', action: address});
+        form.append(Object.assign(document.createElement('input'), {name: 'form', value: token}));
+        document.body.append(form); form.submit(); }""", [address, token])
+    other.heading("This form is not valid any more")
+    other.accessible("a refused form")
+    elsewhere = v.context.new_page()  # with the cookies of the first window, as far as they are sent
+    elsewhere.set_content('<form method="post" action="%s"><input name="form" value="%s"><button>Win a prize</button></form>' % (address, token))
+    v.allow(403)
+    elsewhere.get_by_role("button").click()
+    expect(elsewhere.get_by_text("This request comes from another site.")).to_be_visible()
+    v.inspect("session/" + name, "Session " + name)
+    v.has("mine", "'mine' str: 'kept'")
+
+
+def flow_inspector_sign_in(v):
+    """the inspector: with a token it asks who you are, and leads back to where you were"""
+    page = v.page
+    v.allow(403)
+    page.goto(v.options.locked + "/inspector/decode")
+    v.heading("Sign in")
+    looks(v, "inspector-login")
+    expect(page.get_by_label("Token"), "ready to type").to_be_focused()
+    page.keyboard.type("a guess")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("This is not a token of this server.")
+    v.accessible("a wrong token")
+    page.get_by_label("Token").fill(v.options.token)
+    page.get_by_role("button", name="Sign in").click()
+    v.heading("Decode a cookie")
+    assert page.evaluate("document.cookie") == "", "a script should see no cookie"
+    v.accessible("signed in")
+    page.get_by_role("button", name="Sign out").click()
+    v.heading("Sign in")
+    page.goto(v.options.locked + "/inspector/sessions")
+    v.heading("Sign in")
+
+
+def flow_inspector_by_keyboard(v):
+    """the inspector: find, look into and end a session without a mouse"""
+    v.make_session(keyed="in", password="hunter2")
+    page, keyboard = v.page, v.page.keyboard
+    v.inspect()
+    keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content"), "the first stop").to_be_focused()
+    focus_is_visible(v)
+    keyboard.press("Enter")
+    expect(page.get_by_role("main"), "past the menu").to_be_focused()
+    page.reload()
+    tab_to(v, page.get_by_role("link", name="Sessions", exact=True))
+    keyboard.press("Enter")
+    v.heading("Sessions")
+    tab_to(v, page.get_by_label("Find"))
+    keyboard.type("keyed=in")
+    keyboard.press("Tab")
+    keyboard.type("live")
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    v.found(1)
+    tab_to(v, page.get_by_role("rowheader").get_by_role("link"))
+    keyboard.press("Enter")
+    v.has("password", "'password' str: (hidden)")
+    tab_to(v, page.get_by_role("button", name="Show masked values"))
+    keyboard.press("Space")
+    v.has("password", "'password' str: 'hunter2'")
+    tab_to(v, page.locator(".tree summary").first)
+    keyboard.press("Enter")
+    expect(page.locator(".label", has_text="'keyed'"), "the tree closes").to_be_hidden()
+    tab_to(v, page.get_by_role("link", name="Invalidate…"))
+    keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Invalidate this session")).to_be_visible()
+    tab_to(v, page.get_by_role("button", name="Invalidate this session"))
+    keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_have_text(re.compile("is invalidated.$"))
+
+
+def flow_inspector_policy(v):
+    """the inspector: the browser enforces the policy, and this test would see it"""
+    v.inspect()
+    v.clean()
+    with v.page.expect_console_message(lambda m: m.text.startswith("policy violation: script-src")):
+        v.page.evaluate("document.head.append(Object.assign(document.createElement('script'), {src: '/x.js'}))")
+    with v.page.expect_console_message(lambda m: m.text.startswith("policy violation: style-src")):
+        v.page.evaluate("document.body.setAttribute('style', 'color: red')")
+    v.troubles.clear()
+
+
+def flow_inspector_pictures(v):
+    """the inspector: pictures for the documentation"""
+    page = v.page
+    page.set_viewport_size({"width": 1100, "height": 700})
+    v.make_session(user="ann", theme="dark", cart="A-17", csrf_token="83b0…", last_search="<b>tea & cake</b>")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        v.inspect("sessions", "Sessions")
+        v.search("_creation_time")
+        expect(page.get_by_role("link", name="Show all")).to_be_visible()
+        v.picture("inspector-list-" + scheme, full_page=False)
+        v.search("theme=dark")
+        v.open_found()
+        v.picture("inspector-session-" + scheme, full_page=False)
+
+
 # --- what several flows look at -------------------------------------------------
 
 def tab_to(v, target):
@@ -488,6 +730,8 @@ def looks(v, name):
         assert not low, "%s: too little contrast in %s: %s" % (name, scheme, low)
         inks[scheme] = v.page.evaluate("getComputedStyle(document.body).color")
         v.picture("%s-%s" % (name, scheme))
+    if not name.startswith("demo"):  # an application of two languages, and as plain as they come
+        v.accessible(name)
     assert inks["light"] != inks["dark"], "%s: light and dark should differ, both are %s" % (name, inks["light"])
     size = v.page.viewport_size
     v.page.set_viewport_size({"width": 320, "height": 640})  # WCAG 2, 1.4.10
@@ -530,7 +774,7 @@ def report(passed, failed):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("--chromium", "--serve", "--demo"):
+    for name in ("--chromium", "--serve", "--demo", "--inspected", "--admin", "--locked", "--token", "--audit"):
         parser.add_argument(name, required=True)
     parser.add_argument("--screenshots")
     parser.add_argument("--without-python", action="store_true")
@@ -540,7 +784,7 @@ def main():
     if set(options.flow) - set(flows):
         parser.error("the flows are " + ", ".join(flows))
     if options.without_python:
-        flows = {k: f for k, f in flows.items() if k.startswith("session_page")}
+        flows = {k: f for k, f in flows.items() if k.startswith(("session_page", "inspector"))}
     if options.flow:
         flows = {k: f for k, f in flows.items() if k in options.flow}
     expect.set_options(timeout=STEP_SECONDS * 1000)
