@@ -60,6 +60,12 @@ const (
 )
 
 func tooLong(size int, d *pyvalue.Dict) *CookieTooLongError {
+	return &CookieTooLongError{Size: size, Limit: MaxCookiePayload, Largest: LargestKeys(d)}
+}
+
+// LargestKeys returns the keys that take most of a session, at most three, the largest
+// first, for who has to say why it is too large. Of a key it returns the beginning.
+func LargestKeys(d *pyvalue.Dict) []KeySize {
 	var all []KeySize
 	for k, v := range d.All() {
 		name, ok := pyvalue.Text(k)
@@ -73,5 +79,5 @@ func tooLong(size int, d *pyvalue.Dict) *CookieTooLongError {
 		all = append(all, KeySize{Key: name, Size: len(one)})
 	}
 	slices.SortStableFunc(all, func(a, b KeySize) int { return cmp.Compare(b.Size, a.Size) })
-	return &CookieTooLongError{Size: size, Limit: MaxCookiePayload, Largest: all[:min(len(all), largestKeys)]}
+	return all[:min(len(all), largestKeys)]
 }

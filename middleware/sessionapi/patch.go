@@ -1,13 +1,11 @@
 package sessionapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyjson"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
@@ -250,23 +248,4 @@ func depth(doc pyvalue.Value, around int) int {
 		}
 	}
 	return deepest
-}
-
-// largest are the keys that take most of a session.
-func largest(d *pyvalue.Dict) []keySize {
-	const most, longest = 3, 64
-	var all []keySize
-	for k, v := range d.All() {
-		name, ok := pyvalue.Text(k)
-		if !ok {
-			name = pyvalue.Repr(k)
-		}
-		if len(name) > longest {
-			name = strings.ToValidUTF8(name[:longest], "") + "…"
-		}
-		one, _ := pickle.Append(nil, pyvalue.NewTuple(k, v), pickle.DefaultProtocol)
-		all = append(all, keySize{Key: name, Size: len(one)})
-	}
-	slices.SortStableFunc(all, func(a, b keySize) int { return cmp.Compare(b.Size, a.Size) })
-	return all[:min(len(all), most)]
 }

@@ -151,9 +151,14 @@ func problemOf(err error) *problem {
 
 func tooLongFor(e *beakerfmt.CookieTooLongError) *problem {
 	p := cookieTooLong.problem("")
-	p.Size, p.Limit = e.Size, e.Limit
-	for _, k := range e.Largest {
-		p.Largest = append(p.Largest, keySize(k))
-	}
+	p.Size, p.Limit, p.Largest = e.Size, e.Limit, keySizes(e.Largest)
 	return p
+}
+
+func keySizes(of []beakerfmt.KeySize) []keySize {
+	var out []keySize
+	for _, k := range of {
+		out = append(out, keySize(k))
+	}
+	return out
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pickle"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/beakerfmt/taggedjson"
@@ -313,6 +314,6 @@ func (a *api) fits(ctx context.Context, before *compat.View, object *compat.Sess
 		return nil
 	}
 	p := sessionTooLarge.problem("")
-	p.Size, p.Limit, p.Largest = len(dump), a.maxSession, largest(now)
+	p.Size, p.Limit, p.Largest = len(dump), a.maxSession, keySizes(beakerfmt.LargestKeys(now))
 	return p
 }

@@ -164,9 +164,8 @@ func (n *state) beginsUnknown() bool {
 	if n.store == nil || n.store.Store == nil { // no sessions, or in their cookies
 		return false
 	}
-	_, memory := n.store.Store.(*memstore.Store)
 	o := n.effective.Options
-	return (n.config.API.Listen != "" || n.editsOthers()) && !memory && o.Peer.IsAuto() && o.EncryptKey == ""
+	return (n.config.API.Listen != "" || n.editsOthers()) && !n.store.inMemory() && o.Peer.IsAuto() && o.EncryptKey == ""
 }
 
 // editsOthers reports whether the page changes sessions that are not its own.
