@@ -72,8 +72,8 @@ func (c *sessionCache) put(t cache.Ticket, k kept) {
 	}
 }
 
-// look is find for those who change nothing.
-func (h *inStore) look(ctx context.Context, c claim) (record, error) {
+// cached is peek where sessions are cached.
+func (h *inStore) cached(ctx context.Context, c claim) (record, error) {
 	id := c.text
 	if k, ok := h.cache.kept.Get(id); ok && h.cache.holds(ctx, id, k) {
 		h.m.tell(Event{Kind: KindCache, Outcome: OutcomeHit})
@@ -116,7 +116,7 @@ func (h *inStore) refresh(ctx context.Context, c claim) (found, error) {
 	if h.cache.versions != nil {
 		now.version, _ = h.cache.versions.Version(ctx, id) // the Get tells what is wrong
 	}
-	v, err := h.get(ctx, id)
+	v, err := h.look(ctx, id)
 	if k, ok := h.cache.kept.Get(id); ok && err == nil && k.base.text != nil && v == k.base.text && !h.m.timedOut(k.values) {
 		k.read, k.version = now.read, now.version
 		h.cache.put(ticket, k)
@@ -131,9 +131,9 @@ func (h *inStore) refresh(ctx context.Context, c claim) (found, error) {
 	return found{r, OutcomeMiss}, err
 }
 
-// look is find for those who change nothing. A cookie is what it is: what is kept of it
+// cached is peek where sessions are cached. A cookie is what it is: what is kept of it
 // can only time out.
-func (h inCookie) look(ctx context.Context, c claim) (record, error) {
+func (h inCookie) cached(ctx context.Context, c claim) (record, error) {
 	sum := sha256.Sum256([]byte(c.text))
 	key := string(append(sum[:], byte(c.key)))
 	if k, ok := h.cache.kept.Get(key); ok && h.cache.young(k.read) {

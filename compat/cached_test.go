@@ -379,9 +379,9 @@ type countedFiles struct {
 	reads *int
 }
 
-func (c countedFiles) Get(ctx context.Context, id string) (pyvalue.Value, error) {
+func (c countedFiles) Look(ctx context.Context, id string) (pyvalue.Value, error) {
 	*c.reads++
-	return c.Store.Get(ctx, id)
+	return c.Store.Look(ctx, id)
 }
 
 func TestCacheOfCookies(t *testing.T) {

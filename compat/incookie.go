@@ -69,7 +69,7 @@ func (h inCookie) peek(ctx context.Context, c claim) (record, error) {
 		h.m.tellLoad(c, r, err)
 		return r, err
 	}
-	return h.look(ctx, c)
+	return h.cached(ctx, c)
 }
 
 func (h inCookie) again(_ context.Context, s *Session) (record, error) {

@@ -16,13 +16,14 @@ import (
 type inStore struct {
 	m       *Manager
 	store   stores.Store
+	source  stores.Store   // that of who only looks: store, without the cache around it
 	updater stores.Updater // nil if the store has none
 	cache   *sessionCache  // nil if sessions are not cached
 	oldForm sync.Once
 }
 
 func newInStore(m *Manager, store stores.Store) *inStore {
-	h := &inStore{m: m, store: store, cache: newSessionCache(m, store)}
+	h := &inStore{m: m, store: store, source: store, cache: newSessionCache(m, store)}
 	h.updater, _ = stores.As[stores.Updater](store)
 	if h.cache != nil {
 		f := forgetful{store, h.updater, h.cache}
@@ -42,13 +43,18 @@ func (h *inStore) find(ctx context.Context, c claim) (record, error) {
 	return r, err
 }
 
-func (h *inStore) peek(ctx context.Context, c claim) (record, error) {
-	if h.cache == nil || c.text == "" {
-		r, err := h.find(ctx, c)
-		h.m.tellLoad(c, r, err)
-		return r, err
+func (h *inStore) peek(ctx context.Context, c claim) (r record, err error) {
+	switch {
+	case c.text == "":
+		r.state = absent
+	case h.cache != nil:
+		return h.cached(ctx, c)
+	default:
+		v, e := h.look(ctx, c.text)
+		r, err = h.understand(ctx, c.text, v, e)
 	}
-	return h.look(ctx, c)
+	h.m.tellLoad(c, r, err)
+	return r, err
 }
 
 func (h *inStore) again(ctx context.Context, s *Session) (record, error) {
@@ -84,14 +90,25 @@ func (h *inStore) claim(header string) claim {
 
 func (h *inStore) id(c claim, _ func() (*View, error)) string { return c.text }
 
-// get reads a record within the ReadTimeout.
+// get reads a record for those who will write it.
 func (h *inStore) get(ctx context.Context, id string) (pyvalue.Value, error) {
+	return h.read(ctx, id, h.store.Get)
+}
+
+// look reads a record for those who change nothing: it waits for no lock where the store
+// can do without.
+func (h *inStore) look(ctx context.Context, id string) (pyvalue.Value, error) {
+	return h.read(ctx, id, func(ctx context.Context, id string) (pyvalue.Value, error) { return stores.Look(ctx, h.source, id) })
+}
+
+// read reads a record within the ReadTimeout.
+func (h *inStore) read(ctx context.Context, id string, by func(context.Context, string) (pyvalue.Value, error)) (pyvalue.Value, error) {
 	if h.m.patience == 0 {
-		return h.store.Get(ctx, id)
+		return by(ctx, id)
 	}
-	limited, cancel := context.WithTimeout(ctx, h.m.patience)
-	defer cancel()
-	v, err := h.store.Get(limited, id)
+	limited := withPatience(ctx, h.m.patience)
+	defer limited.end()
+	v, err := by(limited, id)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w: %w: %w", stores.ErrUnavailable, stores.ErrTimeout, err)
 	}

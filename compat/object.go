@@ -83,8 +83,9 @@ func (o *SessionObject) Session(ctx context.Context) (*Session, error) {
 
 // Peek returns a read-only look at the session. It counts as no access: the
 // record is not rewritten, no cookie is sent, nothing is invalidated. A session
-// that is absent or timed out is an empty View whose IsNew is true. The errors
-// are those of Session.
+// that is absent or timed out is an empty View whose IsNew is true. What has been
+// written is seen; for what is being written it waits only where the store must
+// ([stores.Look]). The errors are those of Session.
 func (o *SessionObject) Peek(ctx context.Context) (*View, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

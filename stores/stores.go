@@ -148,8 +148,9 @@ type Record struct {
 
 // Looker is a Store in which a record can be read without a lock.
 type Looker interface {
-	// Look is Get for tools: what is being written at that moment need not be seen,
-	// and nobody is waited for, or kept waiting.
+	// Look is Get for those who will not write what they read: what has been written is
+	// seen, and what is being written at that moment need not be waited for. Nobody is
+	// kept waiting.
 	Look(ctx context.Context, id string) (pyvalue.Value, error)
 }
 
@@ -183,7 +184,8 @@ type Wrapper interface {
 }
 
 // As returns s as one of the optional capabilities ([Updater], [Locker], [Lister],
-// [Pinger], [Inserter], [Clock], [Versioner]), if it is one. A Wrapper is one if what it wraps is.
+// [Pinger], [Looker], [Inserter], [Clock], [Versioner]), if it is one. A Wrapper is one
+// if what it wraps is.
 func As[Capability any](s Store) (Capability, bool) {
 	c, ok := s.(Capability)
 	for inner := s; ok; {

@@ -5,7 +5,8 @@
 //	<data_dir>/container_file/1/1e/<id>.cache       the pickle of {'session': value}
 //	<data_dir>/container_file_lock/e/ea/<sha1>.lock empty; flock(2) on it guards the record
 //
-// A record is read under the shared lock and written under the exclusive one.
+// A record is read under the shared lock and written under the exclusive one; who will
+// write nothing may do without ([Store.Look]).
 // It is written whole to <id>.cache.temp, the name that Beaker uses since
 // 1.9.1, and then renamed, so that after an error, a full disk or a crash the
 // old record is whole. Directories and lock files that somebody removes are

@@ -5,6 +5,7 @@ package filestore
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,6 +62,40 @@ func TestLook(t *testing.T) {
 	require.NoError(t, os.Mkdir(path, 0o755))
 	_, err = s.Look(t.Context(), testID)
 	require.ErrorIs(t, err, stores.ErrCorrupt)
+}
+
+// TestLookAndLocks: while another process has the lock, a record that was written a while
+// ago is shown at once, and one that was written just now, or is being written, when the
+// lock is free.
+func TestLookAndLocks(t *testing.T) {
+	s := open(t, Options{})
+	require.NoError(t, s.Put(t.Context(), testID, pyvalue.Str("old")))
+	settle(t, s, testID)
+	waits := watchWaits(s)
+	holder := startPeer(t, child(t, "hold", s.dataDir(), testID))
+	require.Equal(t, "locked", holder.answer())
+	v, err := s.Look(t.Context(), testID)
+	require.NoError(t, err)
+	require.Equal(t, pyvalue.Str("old"), v)
+	require.Empty(t, waits, "nobody was waited for")
+
+	type result struct {
+		v   pyvalue.Value
+		err error
+	}
+	whole, done := readFile(t, s, testData), make(chan result)
+	for name, half := range map[string]string{"begun": "", "half": whole[:len(whole)/2], "whole": whole} {
+		require.NoError(t, os.WriteFile(s.recordPath(testID), []byte(half), 0o644), name) // in place
+		other := open(t, Options{DataDir: s.dataDir()})
+		waits := watchWaits(other)
+		go func() { v, err := other.Look(t.Context(), testID); done <- result{v, err} }()
+		<-waits
+	}
+	require.NoError(t, os.WriteFile(s.recordPath(testID), []byte(strings.Replace(whole, "old", "new", 1)), 0o644))
+	require.NoError(t, holder.cmd.Process.Kill())
+	for range 3 {
+		require.Equal(t, result{pyvalue.Str("new"), nil}, <-done)
+	}
 }
 
 // TestPipe: where a pipe has taken the place of a record nobody is waited for.

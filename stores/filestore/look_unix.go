@@ -19,12 +19,12 @@ import (
 // written again: much longer than a tick of the kernel's clock.
 const settled = time.Second
 
-// Look implements [stores.Looker]. It is Get for who reads many records and need not see what is being written at that
-// moment, or wait for who has locked the session: it takes no lock where it can do
-// without, in half of the system calls, and leaves no lock file behind. A
-// record that was replaced by a rename is whole; one that is written in place (Beaker
-// up to 1.9.0) shows by its size or time, or is a pickle without an end. In doubt it is
-// Get.
+// Look implements [stores.Looker]. It is Get for those who read and do not write: they need
+// not see what is being written at that moment, nor wait for who has locked the session. It
+// takes no lock where it can do without, in half of the system calls, and leaves no lock
+// file behind. A record that was replaced by a rename is whole; one that is written in place
+// (Beaker up to 1.9.0) shows by its size or times, or is a pickle without an end: between
+// open(O_TRUNC) and the first write it is empty, and seems to be old. In doubt it is Get.
 func (s *Store) Look(ctx context.Context, id string) (pyvalue.Value, error) {
 	if err := s.check(ctx, id); err != nil {
 		return nil, failed("look", id, err)
@@ -59,5 +59,5 @@ func (s *Store) readSettled(path string, buf *buffer) bool {
 		return false
 	}
 	buf.b = buf.b[:n]
-	return after.Size == before.Size && after.Mtim == before.Mtim && time.Since(time.Unix(after.Mtim.Unix())) > settled
+	return after.Size == before.Size && after.Mtim == before.Mtim && after.Ctim == before.Ctim && time.Since(time.Unix(after.Mtim.Unix())) > settled
 }

@@ -113,6 +113,7 @@ var _ interface {
 	stores.Locker
 	stores.Lister
 	stores.Pinger
+	stores.Looker
 	stores.Inserter
 	stores.Clock
 	stores.Versioner
@@ -140,6 +141,14 @@ func (s *Store) Unwrap() stores.Store { return s.inner }
 func (s *Store) Get(ctx context.Context, id string) (v pyvalue.Value, err error) {
 	ctx, b := s.begin(ctx, Get)
 	v, err = s.inner.Get(ctx, id)
+	b.tell(Event{}, err)
+	return v, err
+}
+
+// Look implements [stores.Looker]. It is told of as the Get that it is of another store.
+func (s *Store) Look(ctx context.Context, id string) (v pyvalue.Value, err error) {
+	ctx, b := s.begin(ctx, Get)
+	v, err = stores.Look(ctx, s.inner, id)
 	b.tell(Event{}, err)
 	return v, err
 }

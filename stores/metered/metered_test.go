@@ -92,6 +92,55 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestLook: a look is told of as the Get that it would be without, and is one of the
+// store inside: it waits for no lock.
+func TestLook(t *testing.T) {
+	dir := t.TempDir()
+	inner, err := filestore.New(filestore.Options{DataDir: dir})
+	require.NoError(t, err)
+	s, last := meter(inner)
+	_, ok := stores.As[stores.Looker](s)
+	require.True(t, ok)
+	look := func(ctx context.Context, id string) (pyvalue.Value, metered.Event) {
+		v, _ := stores.Look(ctx, s, id)
+		return v, last()
+	}
+	event := func(o metered.Outcome) metered.Event {
+		return metered.Event{Op: metered.Get, Outcome: o, Took: time.Second}
+	}
+	_, e := look(t.Context(), id)
+	require.Equal(t, event(metered.NotFound), e)
+	_, e = look(t.Context(), "a/b")
+	require.Equal(t, event(metered.InvalidID), e)
+
+	require.NoError(t, s.Put(t.Context(), id, pyvalue.Str("x")))
+	record := filepath.Join(dir, "container_file", beakerfmt.DataPath(id))
+	long := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(record, long, long))
+	others, err := filestore.New(filestore.Options{DataDir: dir})
+	require.NoError(t, err)
+	_, unlock, err := others.Lock(t.Context(), id)
+	require.NoError(t, err)
+	v, e := look(t.Context(), id)
+	require.Equal(t, pyvalue.Str("x"), v)
+	require.Equal(t, event(metered.OK), e)
+	require.NoError(t, unlock())
+
+	require.NoError(t, os.WriteFile(record, []byte("no record"), 0o600))
+	_, e = look(t.Context(), id)
+	require.Equal(t, event(metered.Corrupt), e)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, e = look(ended, id)
+	require.Equal(t, event(metered.Canceled), e)
+
+	s, last = meter(bare{memstore.New()})
+	_, e = look(t.Context(), id)
+	require.Equal(t, event(metered.NotFound), e, "a store that has no Look")
+	_, ok = stores.As[stores.Looker](s)
+	require.False(t, ok)
+}
+
 func TestOutcomes(t *testing.T) {
 	for want, err := range map[metered.Outcome]error{
 		metered.OK:          nil,

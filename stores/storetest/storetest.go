@@ -28,7 +28,7 @@ type Harness struct {
 	// nil: records of this store cannot be corrupt.
 	Corrupt func(t *testing.T, s stores.Store, id string)
 	// Settle has the record of id be one that was written long enough ago for its
-	// version to be told. nil: versions are told at once.
+	// version to be told, and for a look at it to need no lock. nil: any is.
 	Settle func(t *testing.T, s stores.Store, id string)
 }
 
@@ -55,12 +55,12 @@ func Run(t *testing.T, h Harness) {
 		"waiting ends with context":   testWaitingEnds,
 		"update removes":              testUpdateRemoves,
 		"insert":                      testInsert,
-		"look":                        testLook,
 		"list":                        testList,
 		"ping":                        testPing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, h.New(t)) })
 	}
+	t.Run("look", func(t *testing.T) { testLook(t, h.New(t), h.Settle) })
 	t.Run("version", func(t *testing.T) { testVersion(t, h.New(t), h.Settle) })
 	t.Run("corrupt record", func(t *testing.T) {
 		if h.Corrupt == nil {
@@ -338,7 +338,7 @@ func testInsert(t *testing.T, s stores.Store) {
 	requireSame(t, pyvalue.Str("gAJ9cQEu"), get(t, ctx, s, id(5)))
 }
 
-func testLook(t *testing.T, s stores.Store) {
+func testLook(t *testing.T, s stores.Store, settle func(*testing.T, stores.Store, string)) {
 	look := func(id string) (pyvalue.Value, error) { return stores.Look(t.Context(), s, id) }
 	_, err := look(id(1))
 	require.ErrorIs(t, err, stores.ErrNotExist)
@@ -346,12 +346,29 @@ func testLook(t *testing.T, s stores.Store) {
 	require.ErrorIs(t, err, stores.ErrInvalidID)
 	for n := range int64(3) {
 		require.NoError(t, s.Put(t.Context(), id(1), dict(n)))
-		v, err := look(id(1))
+		for range 2 { // just now, and a while ago
+			v, err := look(id(1))
+			require.NoError(t, err)
+			requireSame(t, dict(n), v)
+			if settle != nil {
+				settle(t, s, id(1))
+			}
+		}
+	}
+	if l, ok := stores.As[stores.Locker](s); ok {
+		held, unlock, err := l.Lock(t.Context(), id(1))
 		require.NoError(t, err)
-		requireSame(t, dict(n), v)
+		require.NoError(t, s.Put(held, id(1), dict(7)))
+		v, err := stores.Look(held, s, id(1))
+		require.NoError(t, err)
+		requireSame(t, dict(7), v)
+		require.NoError(t, unlock())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = stores.Look(ctx, s, id(1))
 	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, s.Delete(t.Context(), id(1)))
+	_, err = look(id(1))
+	require.ErrorIs(t, err, stores.ErrNotExist)
 }

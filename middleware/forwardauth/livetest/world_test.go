@@ -67,6 +67,13 @@ func (s *switchedStore) Get(ctx context.Context, id string) (pyvalue.Value, erro
 	return s.Store.Get(ctx, id)
 }
 
+func (s *switchedStore) Look(ctx context.Context, id string) (pyvalue.Value, error) {
+	if s.down.Load() {
+		return nil, stores.ErrUnavailable
+	}
+	return s.Store.Look(ctx, id)
+}
+
 func newWorld(t *testing.T, change ...func(*compat.Options)) *world {
 	t.Helper()
 	w := &world{}
