@@ -223,6 +223,12 @@ func (h *wrapped) line(x *exchange, r *http.Request, canceled bool, took time.Du
 	if x.note.Upstream != "" {
 		attrs = append(attrs, slog.String("upstream", x.note.Upstream))
 	}
+	if x.note.Policy != "" {
+		attrs = append(attrs, slog.String("policy", x.note.Policy))
+	}
+	if x.note.Reason != "" {
+		attrs = append(attrs, slog.String("reason", x.note.Reason))
+	}
 	if h.UserAgent {
 		attrs = append(attrs, slog.String("user_agent", cut(r.UserAgent(), 256)))
 	}

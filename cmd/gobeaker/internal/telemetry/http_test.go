@@ -203,6 +203,14 @@ func TestAccessLog(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		require.Empty(t, log.last(t)["client"])
 	})
+	t.Run("the gateway's own answer", func(t *testing.T) {
+		g, err := gateway.New(gateway.Options{})
+		require.NoError(t, err)
+		defer g.Close()
+		m.Wrap("gateway", g, NewLogger(&log, "json", slog.LevelInfo), LogOptions{Access: true}).
+			ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/nowhere", nil))
+		require.Equal(t, "no route", log.last(t)["reason"])
+	})
 	t.Run("off", func(t *testing.T) {
 		var log lines
 		m.Wrap("admin", http.NotFoundHandler(), NewLogger(&log, "text", slog.LevelInfo), LogOptions{}).
