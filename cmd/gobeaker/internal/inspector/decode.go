@@ -159,17 +159,21 @@ func (i *inspector) record(ctx context.Context, d *decodeData, id string) error 
 		d.bad("Record", "The sessions are configured to be in their cookies: there is no store to look into.")
 		return nil
 	}
-	r, err := records.Look(ctx, i.Store, i.Manager, stores.Info{ID: id})
+	r, there, err := i.look(ctx, id)
 	switch {
 	case err != nil:
 		d.bad("Record", "The session store does not answer.")
 		return err
-	case r.Value == nil && r.Err == nil:
+	case !there:
 		d.bad("Record", "There is no session of this id in the store: to Beaker it is a new one.")
 		return nil
 	}
 	i.known.Add(hash, id)
 	d.Hash = hash
+	if r.Value == nil && r.Err == nil {
+		d.bad("Record", "There is a record of this id, and it is not one of a session: to Beaker it is a new session.")
+		return nil
+	}
 	if r.Value == nil {
 		d.bad("Record", "There is a record, and it cannot be read: "+why(r.Err))
 		return nil

@@ -5,16 +5,21 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gobeaker/gobeaker/beakerfmt"
 	"github.com/gobeaker/gobeaker/beakerfmt/pyvalue"
 	"github.com/gobeaker/gobeaker/cmd/gobeaker/internal/inspector"
 	"github.com/gobeaker/gobeaker/stores"
+	"github.com/gobeaker/gobeaker/stores/filestore"
 	"github.com/gobeaker/gobeaker/stores/memstore"
+	"github.com/gobeaker/gobeaker/stores/metered"
 )
 
 func TestOverview(t *testing.T) {
@@ -248,6 +253,52 @@ func TestCorrupt(t *testing.T) {
 	require.Contains(t, b.get("session/"+empty).text, "There is no session in this record")
 	b.submit(b.get("session/"+hash+"/invalidate"), "session/"+hash+"/invalidate")
 	require.Equal(t, []string{empty}, b.get("sessions").rows(), "what cannot be read can be removed")
+}
+
+// TestForeign: what stands in the place of a session is found by its id, from the list
+// and by its cookie, and it is said what it is; and it can be removed.
+func TestForeign(t *testing.T) {
+	for name, c := range map[string]struct{ data, state, list, decoded string }{
+		"corrupt":      {"\x80\x02}q\x01U", "State unreadable", "unreadable", "There is a record, and it cannot be read"},
+		"no pickle":    {"<html>", "State unreadable", "unreadable", "There is a record, and it cannot be read"},
+		"no container": {"\x80\x02K\x01.", "This record is not one of a session", "empty", "There is a record of this id, and it is not one of a session"},
+		"of a cache":   {"\x80\x02}q\x01U\x05valueK\x01s.", "This record is not one of a session", "empty", "There is a record of this id, and it is not one of a session"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			files, err := filestore.New(filestore.Options{DataDir: dir})
+			require.NoError(t, err)
+			o := options()
+			o.Type, o.DataDir = "file", dir
+			s := newSite(t, o, metered.New(files, metered.Options{}), nil)
+			hash := s.add(time.Minute)
+			path := filepath.Join(dir, "container_file", beakerfmt.DataPath(s.ids[0]))
+			require.NoError(t, os.WriteFile(path, []byte(c.data), 0o600))
+			session := "/inspector/session/" + hash
+
+			b := s.browser()
+			p := b.submit(b.get("sessions"), "sessions", "q", s.ids[0])
+			require.Equal(t, session, p.Request.URL.Path)
+			require.Equal(t, http.StatusOK, p.StatusCode)
+			require.Contains(t, p.text, c.state)
+			b = s.browser()
+			p = b.get("sessions")
+			require.Equal(t, []string{hash}, p.rows())
+			require.Contains(t, p.text, hash+" "+c.list)
+			require.Equal(t, http.StatusOK, b.get("session/"+hash).StatusCode)
+			p = b.submit(b.get("decode"), "decode", "cookie", signed(s.ids[0]))
+			require.Contains(t, p.text, c.decoded)
+			require.NotContains(t, s.log.String(), "not found")
+
+			b.submit(b.get("session/"+hash+"/invalidate"), "session/"+hash+"/invalidate")
+			require.NoFileExists(t, path)
+			p = b.submit(b.get("sessions"), "sessions", "q", s.ids[0])
+			require.Contains(t, p.text, "no session in the store has such an id")
+			require.Equal(t, http.StatusNotFound, b.get("session/"+hash).StatusCode)
+			p = b.submit(b.get("decode"), "decode", "cookie", signed(s.ids[0]))
+			require.Contains(t, p.text, "There is no session of this id in the store")
+		})
+	}
 }
 
 func TestNoList(t *testing.T) {

@@ -165,8 +165,9 @@ func (i *inspector) searchID(w http.ResponseWriter, r *http.Request, v visitor, 
 	var err error
 	if i.Store != nil && i.Manager.Options().IDs.Valid(text) {
 		var found records.Record
-		found, err = records.Look(ctx, i.Store, i.Manager, stores.Info{ID: text})
-		if err == nil && (found.Value != nil || found.Err != nil && !errors.Is(found.Err, stores.ErrInvalidID)) {
+		var there bool
+		found, there, err = i.look(ctx, text)
+		if there && !errors.Is(found.Err, stores.ErrInvalidID) {
 			hash := beakerfmt.HashID(text)
 			i.known.Add(hash, text)
 			i.audit(r, v, "search", hash, ok)

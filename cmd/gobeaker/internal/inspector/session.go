@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type sessionData struct {
 	Hash, Is    string
 	Unreadable  string // why it cannot be read
+	Foreign     bool   // the record is of something else
 	Facts       []fact
 	Notes       []string
 	Tree        *tree.Node
@@ -32,6 +34,23 @@ const (
 	treeNodes = 5000
 	treeText  = 400 // characters of a value
 )
+
+// look reads a record, and reports whether there is one. What is there need not be a
+// session: then it is empty, and to a Get of the store there is none.
+func (i *inspector) look(ctx context.Context, id string) (r records.Record, there bool, err error) {
+	r, err = records.Look(ctx, i.Store, i.Manager, stores.Info{ID: id})
+	if err != nil || r.Value != nil || r.Err != nil {
+		return r, err == nil, err
+	}
+	if v, ok := stores.As[stores.Versioner](i.Store); ok {
+		_, err = v.Version(ctx, id)
+		there = err == nil
+		if errors.Is(err, stores.ErrNotExist) {
+			err = nil
+		}
+	}
+	return r, there, err
+}
 
 // found is the session that an address names.
 type found struct {
@@ -59,9 +78,10 @@ func (i *inspector) resolve(w http.ResponseWriter, r *http.Request, v visitor, a
 	ctx, stop := i.context(r)
 	defer stop()
 	id, up, err := i.find(ctx, f.hash)
+	there := false
 	if err == nil && id != "" {
 		f.id = id
-		f.record, err = records.Look(ctx, i.Store, i.Manager, stores.Info{ID: id})
+		f.record, there, err = i.look(ctx, id)
 	}
 	switch {
 	case err == errNoList:
@@ -70,7 +90,7 @@ func (i *inspector) resolve(w http.ResponseWriter, r *http.Request, v visitor, a
 		i.audit(r, v, action, f.hash, i.storeProblem(w, r, v, err), "error", err)
 	case id == "" && up.more:
 		i.lookFurther(w, r, v, f.hash, up)
-	case id == "" || f.record.Value == nil && f.record.Err == nil:
+	case !there:
 		gone("It has gone, or it never was in this store.")
 	default:
 		return f, true
@@ -112,6 +132,7 @@ func (i *inspector) sessionPage(w http.ResponseWriter, r *http.Request, v visito
 	d := sessionData{
 		Hash: f.hash, Is: f.record.Is, Revealed: reveal, ReadOnly: i.ReadOnly,
 		RevealForm: out.Form("reveal " + f.id),
+		Foreign:    f.record.Value == nil && f.record.Err == nil,
 	}
 	if f.record.Err != nil {
 		d.Unreadable = why(f.record.Err)
