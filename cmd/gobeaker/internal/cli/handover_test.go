@@ -177,6 +177,7 @@ func TestHandover(t *testing.T) {
 		more()
 		pid, err := os.ReadFile(s.pidFile)
 		require.NoError(t, err)
+		require.Regexp(t, `^\d+\n$`, string(pid))
 		require.False(t, pids[string(pid)])
 		pids[string(pid)] = true
 		for begun := false; !begun; { // while the process before has connections, there is no next one
@@ -204,6 +205,7 @@ func TestHandover(t *testing.T) {
 	_, err = io.Copy(io.Discard, s.lines)
 	require.NoError(t, err)
 	require.NoFileExists(t, socket)
+	require.NoFileExists(t, s.pidFile)
 }
 
 func shortDir(t *testing.T) string {

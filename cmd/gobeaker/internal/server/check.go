@@ -31,7 +31,7 @@ func Check(ctx context.Context, c settings.Config, env Environment) (string, err
 	if name == "" {
 		name = "the configuration"
 	}
-	return fmt.Sprintf("%s is good: %s", name, what(&c)), nil
+	return fmt.Sprintf("%s is good: %s", name, s.what(&c)), nil
 }
 
 // tracing is where the configuration has traces go.

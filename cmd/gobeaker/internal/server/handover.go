@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/cloudflare/tableflip"
 
@@ -12,23 +14,27 @@ import (
 // Handover passes the listeners to a new process of the same program, which takes over
 // while this one finishes its requests. There is at most one in a process. A nil
 // *Handover passes nothing.
-type Handover struct{ upgrader *tableflip.Upgrader }
+type Handover struct {
+	upgrader *tableflip.Upgrader
+	pid      pidFile
+}
 
 // NewHandover returns the Handover of this process, and takes what the process before
-// passes on.
-func NewHandover(pidFile string) (*Handover, error) {
-	u, err := tableflip.New(tableflip.Options{PIDFile: pidFile})
+// passes on. In pid, if it is not "", there is the number of the process that answers.
+func NewHandover(pid string) (*Handover, error) {
+	u, err := tableflip.New(tableflip.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("server: handover: %w", err)
 	}
-	return &Handover{u}, nil
+	return &Handover{u, pidFile(pid)}, nil
 }
 
 // upgrade starts the new process and returns when it has taken over, or why it has not:
 // then this one goes on.
 func (h *Handover) upgrade() error {
 	if err := h.upgrader.Upgrade(); err != nil {
-		return fmt.Errorf("server: handover: %w", err)
+		// The new process may have got as far as to write its own number.
+		return errors.Join(fmt.Errorf("server: handover: %w", err), h.pid.write(os.Getpid()))
 	}
 	return nil
 }
@@ -99,10 +105,20 @@ func (h *Handover) ready() error {
 	if h == nil {
 		return nil
 	}
+	if err := h.pid.write(os.Getpid()); err != nil {
+		return fmt.Errorf("server: pid_file: %w", err)
+	}
 	if err := h.upgrader.Ready(); err != nil {
 		return fmt.Errorf("server: handover: %w", err)
 	}
 	return nil
+}
+
+// removePID removes the number of this process, if it is still the one that answers.
+func (h *Handover) removePID() {
+	if h != nil {
+		h.pid.remove(os.Getpid())
+	}
 }
 
 // taken is closed when a new process has taken over; nil, which never is, without a

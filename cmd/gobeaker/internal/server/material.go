@@ -85,7 +85,7 @@ func readMaterial(c *settings.Config, getenv func(string) string, files *[]strin
 // fail keeps the first error, with the place of the setting.
 func (r *reader) fail(err error, key ...string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("server: %s%s: %w: %w", r.config.At(key...), strings.Join(key, "."), settings.ErrConfig, err)
+		r.err = fmt.Errorf("server: %s%s: %w: %w", r.config.At(key...), r.config.Name(key...), settings.ErrConfig, err)
 	}
 }
 

@@ -31,7 +31,7 @@ var placeNames = []string{mainPlace, forwardPlace, apiPlace, adminPlace}
 // place is where the server answers, from its beginning to its end.
 type place struct {
 	name    string
-	address string // of the first configuration
+	address string // of the first configuration; "" if only systemd names one
 	serving *middleware.Switch
 	front   *front
 }
@@ -42,11 +42,22 @@ func (s *Server) has(name, address string) bool {
 	return (address != "" || s.env.Sockets[name] != nil) && (s.places == nil || s.places[name] != nil)
 }
 
-// addresses are those of a configuration, by place.
-func addresses(c *settings.Config) map[string]string {
-	return map[string]string{
+// addresses are those of a configuration, by place. Where nothing is for visitors, and
+// nobody said where they come, there is none for them.
+func (s *Server) addresses(c *settings.Config) map[string]string {
+	out := map[string]string{
 		mainPlace: c.Listen, forwardPlace: c.ForwardAuth.Listen, apiPlace: c.API.Listen, adminPlace: c.Admin.Listen,
 	}
+	if len(c.Routes) == 0 && s.answersOthers(c) && !c.ListenGiven() {
+		out[mainPlace] = ""
+	}
+	return out
+}
+
+// answersOthers reports whether proxies or services are, or are to be, answered at addresses
+// of their own. Then no routes are no reason to show visitors the session page.
+func (s *Server) answersOthers(c *settings.Config) bool {
+	return c.ForwardAuth.Listen != "" || c.API.Listen != "" || s.has(forwardPlace, "") || s.has(apiPlace, "")
 }
 
 // modes are those of Unix sockets, by place.
@@ -83,7 +94,7 @@ func (s *Server) addressOf(name string, c *settings.Config) string {
 	if p := s.places[name]; p != nil && p.front != nil {
 		l = p.front.listener
 	} else if l = s.env.Sockets[name]; l == nil {
-		return addresses(c)[name]
+		return s.addresses(c)[name]
 	}
 	if l.Addr().Network() == "unix" {
 		return "unix:" + l.Addr().String()

@@ -211,6 +211,43 @@ func TestActivatedSockets(t *testing.T) {
 	require.NoError(t, made(func(a *settings.Admin) { a.AllowRemote, a.Inspector, a.Pprof, a.TokenEnv = true, true, true, "TOKEN" }))
 }
 
+// Where only services are answered, nothing listens for visitors.
+func TestWithoutVisitors(t *testing.T) {
+	const only = "[session]\ntype = \"memory\"\nsecret = \"s\"\n[policy.users]\nrequire = [\"user_id\"]\n[forward_auth]\nlisten = \"127.0.0.1:0\"\npolicy = \"users\"\n"
+	for name, c := range map[string]struct {
+		toml    string
+		sockets []string // of systemd
+		visited bool
+	}{
+		"forward-auth alone":    {only, nil, false},
+		"beside the admin's":    {only + "[admin]\nlisten = \"127.0.0.1:0\"\n", nil, false},
+		"an address for nobody": {"listen = \"127.0.0.1:0\"\n" + only, nil, true},
+		"a route":               {pageRoute + only, nil, true},
+		"only the page":         {"[session]\ntype = \"memory\"\nsecret = \"s\"\n[admin]\nlisten = \"127.0.0.1:0\"\n", nil, true},
+		"a socket":              {strings.Replace(only, "listen = \"127.0.0.1:0\"\n", "", 1), []string{"forward-auth"}, false},
+		"a socket for visitors": {only, []string{"gateway"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := server.Environment{Sockets: map[string]net.Listener{}}
+			for _, at := range c.sockets {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				require.NoError(t, err)
+				env.Sockets[at] = l
+			}
+			r := startIn(t, write(t, c.toml, nil), env)
+			require.Equal(t, c.visited, r.url != "")
+			if c.visited {
+				get(t, browser(t), r.url)
+			}
+			if at := r.places["forward-auth"]; at != "" {
+				resp, _ := get(t, browser(t), at+"auth")
+				require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+			}
+			r.end(t)
+		})
+	}
+}
+
 // Tokens cannot be taken away by a reload, a hangup included, from an address that other
 // machines reach, wherever the new configuration would like it to be.
 func TestReloadKeepsTokensOfRemoteAddress(t *testing.T) {

@@ -68,7 +68,11 @@ func (p *policies) compile(name string, s *settings.Policy, audience string, at 
 	}
 	policy, err := identity.New(o)
 	if err != nil {
-		return nil, fmt.Errorf("server: %s[%s]: %w: %w", p.config.At(at...), strings.Join(at, "."), settings.ErrConfig, err)
+		where := p.config.Name(at...)
+		if at[0] == "policy" {
+			where = "[" + where + "]"
+		}
+		return nil, fmt.Errorf("server: %s%s: %w: %w", p.config.At(at...), where, settings.ErrConfig, bare(err, identity.ErrConfig))
 	}
 	p.labels = append(p.labels, name)
 	for _, name := range policy.Names() {
@@ -90,13 +94,26 @@ func (p *policies) of(name string, inline *settings.Policy, audience string, at 
 	case inline.Empty():
 		return nil, nil
 	}
-	return p.compile(strings.Join(at, "."), inline, audience, at...)
+	return p.compile(strings.ReplaceAll(p.config.Name(at...), `"`, ""), inline, audience, at...)
+}
+
+// bare is the cause of an error that says already what package and which of its kinds it is
+// of, beside the place that is known here.
+func bare(err, kind error) error {
+	if framed, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, cause := range framed.Unwrap() {
+			if cause != kind {
+				return cause
+			}
+		}
+	}
+	return err
 }
 
 // routes turns the configured routes into the gateway's.
 func (s *Server) routes(n *state, p *policies) ([]gateway.Route, error) {
 	configured := n.config.Routes
-	if len(configured) == 0 && n.config.ForwardAuth.Listen == "" && n.config.API.Listen == "" {
+	if len(configured) == 0 && !s.answersOthers(&n.config) {
 		configured = []settings.Route{{Prefix: "/", Upstream: settings.BuiltinSession}}
 	}
 	handlers := map[string]http.Handler{}
@@ -193,7 +210,7 @@ func (s *Server) newForwardAuth(n *state, p *policies) (http.Handler, error) {
 	}
 	h, err := forwardauth.New(o)
 	if err != nil {
-		return nil, fmt.Errorf("server: %s[forward_auth]: %w: %w", n.config.At("forward_auth"), settings.ErrConfig, err)
+		return nil, fmt.Errorf("server: %s[forward_auth]: %w: %w", n.config.At("forward_auth"), settings.ErrConfig, bare(err, forwardauth.ErrConfig))
 	}
 	return h, nil
 }

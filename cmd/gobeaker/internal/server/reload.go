@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -170,7 +172,7 @@ func (s *Server) change(ctx context.Context, present *state, hangup bool) (files
 		return files, nil, err
 	}
 	if !hangup {
-		if err := checkLosses(present, next); err != nil {
+		if err := s.checkLosses(present, next); err != nil {
 			return files, nil, err
 		}
 	}
@@ -254,19 +256,39 @@ var fixed = []string{"listen", "forward_auth.listen", "api.listen", "admin.liste
 // warnFixed says once what a configuration asks for that needs a restart.
 func (s *Server) warnFixed(next *state) {
 	first, now := s.fixed.Values(), next.config.Values()
+	first["listen"], now["listen"] = "", s.addresses(&next.config)[mainPlace]
+	if p := s.places[mainPlace]; p != nil {
+		first["listen"] = p.address
+	}
 	for _, key := range fixed {
 		if now[key] != first[key] && now[key] != s.refused[key] {
-			next.log.Warn("this cannot be changed without a restart: the server stays where it is", "option", key)
+			next.log.Warn("this cannot be changed without a restart: the server stays where it is", "option", key, "in_use", public(key, first[key]), "asked_for", public(key, now[key]))
 		}
 		s.refused[key] = now[key]
 	}
 }
 
+// public is the value of such a setting for the log: of a URL, which may have a password,
+// only who is spoken to.
+func public(key, value string) string {
+	if key != "tracing.endpoint" || value == "" {
+		return value
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		return "(no URL)"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 // checkLosses refuses what looks like a file that is only half-written: that keys are gone,
-// or that everybody may suddenly come in.
-func checkLosses(present, next *state) error {
-	if err := watch.CheckKeys(present.effective, next.effective); err != nil {
-		return fmt.Errorf("server: [session]: %w; SIGHUP takes it up as it is", err)
+// or that everybody may suddenly come in. What was never served, because it waits for a
+// restart, cannot be lost.
+func (s *Server) checkLosses(present, next *state) error {
+	if present.store != nil || s.needsSessions(next) {
+		if err := watch.CheckKeys(present.effective, next.effective); err != nil {
+			return fmt.Errorf("server: [session]: %w; SIGHUP takes it up as it is", err)
+		}
 	}
 	a, b := &present.material, &next.material
 	for _, lost := range []struct {
@@ -274,9 +296,9 @@ func checkLosses(present, next *state) error {
 		before, then bool
 	}{
 		{"[assertion] has no key_files", len(a.signing) > 0, len(b.signing) > 0},
-		{"[api] has no token", len(a.apiTokens) > 0, len(b.apiTokens) > 0},
-		{"[admin] has no token", len(a.users) > 0, len(b.users) > 0},
-		{"[server] has no tls_certificate", a.cert != nil, b.cert != nil},
+		{"[api] has no token", s.places[apiPlace] != nil && len(a.apiTokens) > 0, len(b.apiTokens) > 0},
+		{"[admin] has no token", s.places[adminPlace] != nil && len(a.users) > 0, len(b.users) > 0},
+		{"[server] has no tls_certificate", s.places[mainPlace] != nil && a.cert != nil, b.cert != nil},
 	} {
 		if lost.before && !lost.then {
 			return fmt.Errorf("server: %s any more; if the file is not half-written, SIGHUP takes it up as it is", lost.what)
@@ -284,12 +306,12 @@ func checkLosses(present, next *state) error {
 	}
 	for i := range present.config.Routes {
 		r := &present.config.Routes[i]
-		if !r.HasPolicy() {
+		if !r.HasPolicy() || s.places[mainPlace] == nil {
 			continue
 		}
 		kept := slices.ContainsFunc(next.config.Routes, func(o settings.Route) bool { return o.HasPolicy() && r.SameMatch(&o) })
 		if !kept {
-			return fmt.Errorf("server: what route %q asks of visitors is not asked any more; if the file is not half-written, SIGHUP takes it up as it is", r.Prefix)
+			return fmt.Errorf("server: what %s asks of visitors is not asked any more; if the file is not half-written, SIGHUP takes it up as it is", present.config.Name("route", strconv.Itoa(i)))
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func TestReloadOfPolicies(t *testing.T) {
 
 	// What looks half-written.
 	r.put(t, "gobeaker.toml", page+"[[route]]\nupstream = \""+up.URL+"\"\n"+session+"[assertion]\nkey_files = [\"key.pem\"]\nissuer = \"https://gobeaker.example.org\"\n")
-	r.event(t, "not reloaded", `what route \"\" asks of visitors is not asked any more`, "SIGHUP")
+	r.event(t, "not reloaded", `what route \"/\" asks of visitors is not asked any more`, "SIGHUP")
 	resp, _ := get(t, browser(t), r.url)
 	require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 	r.put(t, "gobeaker.toml", all(""))

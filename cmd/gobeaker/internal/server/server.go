@@ -113,9 +113,10 @@ func New(ctx context.Context, c settings.Config, env Environment) (*Server, erro
 	if err := s.build(ctx, first, nil, false); err != nil {
 		return nil, errors.Join(err, s.tracer.Stop(ctx))
 	}
+	at := s.addresses(&c)
 	s.places = map[string]*place{}
 	for name, h := range first.handlers {
-		s.places[name] = &place{name: name, address: addresses(&c)[name], serving: middleware.NewSwitch(h)}
+		s.places[name] = &place{name: name, address: at[name], serving: middleware.NewSwitch(h)}
 	}
 	s.tell(first)
 	return s, nil
@@ -186,7 +187,7 @@ func (s *Server) Run(ctx context.Context) error {
 		if p == nil {
 			continue
 		}
-		text += told(name, l.Addr(), first)
+		text += s.told(name, l.Addr(), first)
 		if n := first.config.Limits.Connections; n > 0 && name == mainPlace {
 			l = netutil.LimitListener(l, n)
 		}
@@ -200,6 +201,7 @@ func (s *Server) Run(ctx context.Context) error {
 	following, unfollow := context.WithCancel(ctx)
 	followed := s.follow(following)
 	s.keepAlive(base)
+	defer s.env.Handover.removePID()
 	if err = s.env.Handover.ready(); err == nil {
 		s.notifyReady()
 		select {
@@ -223,9 +225,9 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // told is the line about a place.
-func told(name string, at net.Addr, n *state) string {
+func (s *Server) told(name string, at net.Addr, n *state) string {
 	if name == mainPlace {
-		return fmt.Sprintf("gobeaker: serving %s (%s)\n", urlOf(at, n.material.cert != nil), what(&n.config))
+		return fmt.Sprintf("gobeaker: serving %s (%s)\n", urlOf(at, n.material.cert != nil), s.what(&n.config))
 	}
 	return fmt.Sprintf("gobeaker: %s at %s\n", name, urlOf(at, false))
 }
@@ -357,17 +359,24 @@ func (s *Server) shutdown(ctx context.Context, inherited bool) error {
 }
 
 // what says in a word what is served.
-func what(c *settings.Config) string {
+func (s *Server) what(c *settings.Config) string {
 	from := ""
 	if file := c.File(); file != "" && !c.Outside("route") {
 		from = " of " + file
 	}
 	switch n := len(c.Routes); n {
 	case 0:
-		if c.ForwardAuth.Listen != "" || c.API.Listen != "" {
+		switch {
+		case !s.answersOthers(c):
+			return "the session page"
+		case s.has(mainPlace, s.addresses(c)[mainPlace]):
 			return "no routes"
+		case !s.has(apiPlace, c.API.Listen):
+			return "forward-auth"
+		case !s.has(forwardPlace, c.ForwardAuth.Listen):
+			return "the session API"
 		}
-		return "the session page"
+		return "forward-auth and the session API"
 	case 1:
 		return "1 route" + from
 	default:

@@ -65,11 +65,19 @@ func start(t *testing.T, c settings.Config, env map[string]string) *running {
 	return startIn(t, c, server.Environment{Getenv: func(k string) string { return env[k] }})
 }
 
+// onFreePort has a server that would listen at the default address listen at a free port.
+func onFreePort(c *settings.Config) {
+	visited := len(c.Routes) > 0 || c.ForwardAuth.Listen == "" && c.API.Listen == ""
+	if visited && c.Listen == settings.Default().Listen {
+		c.Listen = "127.0.0.1:0"
+	}
+}
+
 // startIn is start with more of its environment.
 func startIn(t *testing.T, c settings.Config, env server.Environment) *running {
 	t.Helper()
-	if c.Listen == settings.Default().Listen {
-		c.Listen = "127.0.0.1:0"
+	if len(env.Sockets) == 0 {
+		onFreePort(&c)
 	}
 	r := &running{done: make(chan error, 1), log: &lockedBuffer{}, places: map[string]string{}}
 	out, in := io.Pipe()
@@ -83,15 +91,14 @@ func startIn(t *testing.T, c settings.Config, env server.Environment) *running {
 	require.NoError(t, err)
 	go func() { r.done <- s.Run(ctx); in.Close() }()
 	lines := bufio.NewReader(out)
-	line, err := lines.ReadString('\n')
-	require.NoError(t, err)
-	m := firstLine.FindStringSubmatch(line)
-	require.NotNil(t, m, line)
-	r.url = m[1]
-	for lines.Buffered() > 0 { // all of them come at once
-		line, err = lines.ReadString('\n')
+	for first := true; first || lines.Buffered() > 0; first = false { // all of them come at once
+		line, err := lines.ReadString('\n')
 		require.NoError(t, err)
-		m = placeLine.FindStringSubmatch(line)
+		if m := firstLine.FindStringSubmatch(line); m != nil && first {
+			r.url = m[1]
+			continue
+		}
+		m := placeLine.FindStringSubmatch(line)
 		require.NotNil(t, m, line)
 		r.places[m[1]] = m[2]
 	}

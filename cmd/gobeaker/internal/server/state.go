@@ -30,7 +30,8 @@ type state struct {
 	config    settings.Config
 	effective *iniconf.Effective // the options of the sessions
 	material  material
-	files     []string // all that the configuration was read from
+	exposed   []exposedFile // that are open to others
+	files     []string      // all that the configuration was read from
 	log       *slog.Logger
 	trusted   forwarded.Trusted
 
@@ -59,6 +60,7 @@ func (s *Server) resolve(c settings.Config) (*state, error) {
 	if n.material, err = readMaterial(&n.config, s.env.Getenv, &n.files); err != nil {
 		return n, err
 	}
+	n.exposed = findExposed(&n.config)
 	if n.trusted, err = n.parseTrusted(c.TrustedProxies, "trusted_proxies"); err != nil {
 		return n, err
 	}
@@ -110,7 +112,8 @@ func (s *Server) needsConfigured(c *settings.Config) error {
 	const why = "there is no [session], and so no sessions of an application"
 	for i := range c.Routes {
 		if c.Routes[i].HasPolicy() {
-			return fmt.Errorf("server: %sroute %q has a policy: %w: %s", c.At("route", strconv.Itoa(i)), c.Routes[i].Prefix, settings.ErrConfig, why)
+			key := []string{"route", strconv.Itoa(i)}
+			return fmt.Errorf("server: %s%s has a policy: %w: %s", c.At(key...), c.Name(key...), settings.ErrConfig, why)
 		}
 	}
 	switch {
@@ -150,16 +153,19 @@ func (s *Server) newGateway(n, before *state, p *policies) error {
 	if err == nil {
 		return nil
 	}
-	at := n.config.At("route")
 	if wrong, ok := errors.AsType[*gateway.RouteError](err); ok {
-		at = n.config.At("route", strconv.Itoa(wrong.Index))
+		key := []string{"route", strconv.Itoa(wrong.Index)}
+		return fmt.Errorf("server: %s%s: %w: %w", n.config.At(key...), n.config.Name(key...), settings.ErrConfig, wrong.Err)
 	}
-	return fmt.Errorf("server: %s[[route]]: %w: %w", at, settings.ErrConfig, err)
+	return fmt.Errorf("server: %s[[route]]: %w: %w", n.config.At("route"), settings.ErrConfig, err)
 }
 
 // handle puts the handlers of all places together.
 func (s *Server) handle(n *state) error {
-	n.handlers = map[string]http.Handler{mainPlace: n.gateway}
+	n.handlers = map[string]http.Handler{}
+	if s.has(mainPlace, s.addresses(&n.config)[mainPlace]) {
+		n.handlers[mainPlace] = n.gateway
+	}
 	if s.has(forwardPlace, n.config.ForwardAuth.Listen) {
 		n.handlers[forwardPlace] = n.forwardAuth
 	}
@@ -216,6 +222,14 @@ func (s *Server) warn(n, before *state) {
 		if before == nil || !slices.Contains(texts(before.effective.Warnings), w.String()) {
 			n.log.Warn("ini file", "warning", w.String())
 		}
+	}
+	for _, f := range n.exposed {
+		if before == nil || !slices.Contains(before.exposed, f) {
+			n.log.Warn("other users of this machine can read or change a secret: chmod g-w,o= for its file", "option", f.option, "file", f.path, "mode", f.mode.String())
+		}
+	}
+	if before == nil && n.config.File() == "" && len(n.config.Routes) == 0 && n.config.Session == nil {
+		n.log.Info("there is no gobeaker.toml in this folder, and --config names no other one: this is only the session page; \"gobeaker help serve\" shows a file to begin with")
 	}
 	if n.editsOthers() && (before == nil || !before.editsOthers()) {
 		n.log.Warn("the session page is editable: whoever reaches it can set and delete any key of their own session, those that applications trust included; remove editable from [session] unless this is a test")

@@ -3,7 +3,11 @@ package server
 import (
 	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,4 +73,42 @@ func TestReadsFollowEachOther(t *testing.T) {
 		_, err := s.read(t.Context())
 		require.NoError(t, err)
 	}
+}
+
+// An upstream that could not be connected to is passed over for a while, whatever
+// configuration there is by then.
+func TestReloadKeepsWhoWasPassedOver(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	defer up.Close()
+	c := settings.Default()
+	c.Routes = []settings.Route{{Upstreams: []string{"unix:" + t.TempDir() + "/nobody", up.URL}, Retries: 1}}
+	at := time.Now()
+	s, err := New(t.Context(), c, Environment{
+		Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }, Now: func() time.Time { return at },
+	})
+	require.NoError(t, err)
+	// ask returns how often nobody was connected to, by then.
+	ask := func(n *state) (refused string) {
+		for range 4 {
+			w := httptest.NewRecorder()
+			n.handlers[mainPlace].ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			require.Equal(t, http.StatusNoContent, w.Code)
+		}
+		w := httptest.NewRecorder()
+		s.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		for line := range strings.Lines(w.Body.String()) {
+			if strings.HasPrefix(line, "gobeaker_upstream_attempts_total{") && strings.Contains(line, `outcome="connect"`) {
+				refused += line[strings.LastIndex(line, "}")+1:]
+			}
+		}
+		return refused
+	}
+	first := s.now.Load()
+	require.Equal(t, " 1\n", ask(first))
+	next, err := s.resolve(c)
+	require.NoError(t, err)
+	require.NoError(t, s.build(t.Context(), next, first, false))
+	s.replace(first, next)
+	require.Equal(t, " 1\n", ask(next))
+	s.release(next)
 }

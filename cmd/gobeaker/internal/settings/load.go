@@ -20,7 +20,36 @@ func Load(path string) (Config, error) {
 		return c, fmt.Errorf("settings: %w: %w", ErrConfig, err)
 	}
 	c.meta = meta
+	for _, address := range c.sockets() {
+		*address = absoluteSocket(filepath.Dir(path), *address)
+	}
 	return c, nil
+}
+
+// sockets are the settings that may name a Unix socket.
+func (c *Config) sockets() []*string {
+	out := []*string{&c.Listen, &c.ForwardAuth.Listen, &c.API.Listen, &c.Admin.Listen}
+	for i := range c.Routes {
+		out = append(out, &c.Routes[i].Upstream)
+		for k := range c.Routes[i].Upstreams {
+			out = append(out, &c.Routes[i].Upstreams[k])
+		}
+	}
+	return out
+}
+
+// absoluteSocket resolves the path of a Unix socket against a folder. Anything else is
+// left as it is, and so is what begins with @: sockets without a file there are none.
+func absoluteSocket(folder, address string) string {
+	path, ok := strings.CutPrefix(address, "unix:")
+	if !ok || path == "" || path[0] == '@' || path[0] == '/' || filepath.IsAbs(path) {
+		return address
+	}
+	abs, err := filepath.Abs(filepath.Join(folder, path))
+	if err != nil {
+		return address
+	}
+	return "unix:" + abs
 }
 
 // The settings from outside that are no scalars of a table.
@@ -54,6 +83,9 @@ func (c *Config) Override(flag, value, from string) error {
 	scalars(reflect.ValueOf(c).Elem(), "", func(s Scalar, v reflect.Value) {
 		if s.Flag == flag {
 			known = true
+			if s.Value == "address" {
+				value = absoluteSocket("", value)
+			}
 			if err = parse(v, value); err == nil {
 				c.note(s.Key, from)
 			}
@@ -77,7 +109,7 @@ func (c *Config) addRoute(value, from string) error {
 		c.Routes = nil
 	}
 	c.note("route", from)
-	c.Routes = append(c.Routes, Route{Prefix: prefix, Upstream: upstream})
+	c.Routes = append(c.Routes, Route{Prefix: prefix, Upstream: absoluteSocket("", upstream)})
 	return nil
 }
 

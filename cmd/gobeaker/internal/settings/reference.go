@@ -130,9 +130,9 @@ func sessionTables(help string) []Table {
 	return []Table{t, {Name: "[session.extra]", Help: "Options that only a back end knows, as text, number, true or false: sa.pool_size, memcached's behavior.* …"}}
 }
 
-const referenceHead = `Every key of gobeaker.toml. Paths of files are relative to the file that names them;
+const referenceHead = `Every key of gobeaker.toml. Paths of files and of sockets are relative to the file that names them;
 times are texts such as "10s" or "2m"; sizes are numbers of bytes or texts such as "64KiB";
-addresses are host:port or unix:/path.
+addresses are host:port or unix:path.
 
 Every key that is not in a [[list]], in a [policy.<name>] or in [session] also has a flag and
 a variable: [admin] listen is --admin-listen and GOBEAKER_ADMIN_LISTEN. (Log lines of

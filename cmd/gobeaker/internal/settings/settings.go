@@ -32,7 +32,7 @@ const (
 // [Scalars] and [Reference]). flag is the name of the flag where it is not made of the key;
 // value says what kind of text it takes.
 type Config struct {
-	Listen         string            `toml:"listen" value:"address" help:"where visitors come: host:port (port 0 takes a free one) or unix:/path"`
+	Listen         string            `toml:"listen" value:"address" help:"where visitors come: host:port (port 0 takes a free one) or unix:/path; with [forward_auth] or [api] and no routes only if it is given"`
 	TrustedProxies []string          `toml:"trusted_proxies" value:"networks" help:"proxies in front whose X-Forwarded-… headers are believed: addresses, networks, and the words loopback, private and unix"`
 	Routes         []Route           `toml:"route" help:"who answers which requests; without one the session page does"`
 	Policies       map[string]Policy `toml:"policy" help:"who may come in and what the application is told about them, under a name for routes and rules"`
@@ -65,13 +65,13 @@ type Route struct {
 	Upstreams       []string          `toml:"upstreams" help:"several of them, asked by turns"`
 	StripPrefix     bool              `toml:"strip_prefix" help:"the upstream sees /x for /prefix/x, and X-Forwarded-Prefix"`
 	HideCookies     []string          `toml:"hide_cookies" help:"cookies that the upstream does not get to see"`
-	HideSession     bool              `toml:"hide_session_cookie" help:"the same for the session's cookie"`
-	Touch           *bool             `toml:"touch" help:"whether a request counts as a use of the session; default: true if the route has a policy"`
+	HideSession     bool              `toml:"hide_session_cookie" help:"the upstream does not get to see the session's cookie, so that it cannot be stolen there"`
+	Touch           *bool             `toml:"touch" help:"whether a request counts as a use of the session; for routes with a policy, where the default is true; on others the gateway does not look into it"`
 	Retries         int               `toml:"retries" help:"how many other upstreams are tried for a request that is safe to repeat"`
 	ResponseTimeout Duration          `toml:"response_timeout" help:"until the upstream begins to answer, in place of that of [server]"`
 	Health          *Health           `toml:"health" help:"the upstreams are asked now and then; those that are ill get no requests"`
 	TLS             *TLS              `toml:"tls" help:"how https upstreams are spoken to"`
-	PolicyName      string            `toml:"policy" value:"name" help:"the [policy.name] that says who may come in; its keys can also stand in the route itself"`
+	PolicyName      string            `toml:"policy" value:"name" help:"the name of the [policy.<name>] that says who may come in; give it, or the keys of a policy in the route itself, not both"`
 	Audience        string            `toml:"audience" value:"text" help:"in place of that of the policy's assertion"`
 	Policy
 }
@@ -158,7 +158,7 @@ type Rule struct {
 	Hosts      []string `toml:"hosts" help:"as in a route"`
 	Prefix     string   `toml:"prefix" value:"path" help:"as in a route"`
 	Methods    []string `toml:"methods" help:"as in a route"`
-	PolicyName string   `toml:"policy" value:"name" help:"the [policy.name]; its keys can also stand in the rule itself"`
+	PolicyName string   `toml:"policy" value:"name" help:"the name of the [policy.<name>]; give it, or the keys of a policy in the rule itself, not both"`
 	Policy
 }
 
@@ -203,7 +203,7 @@ type Server struct {
 	TLSKey            string   `toml:"tls_key" value:"file" help:"its key"`
 	H2C               bool     `toml:"h2c" help:"HTTP/2 without TLS (prior knowledge) at the main address"`
 	SocketMode        FileMode `toml:"socket_mode" help:"the mode of a Unix socket"`
-	PIDFile           string   `toml:"pid_file" value:"file" help:"where the process writes its number, also after SIGUSR2"`
+	PIDFile           string   `toml:"pid_file" value:"file" help:"where the process writes its number, also after SIGUSR2; removed at the end"`
 }
 
 // Limits is the [limits] table.

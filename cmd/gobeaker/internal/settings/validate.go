@@ -16,8 +16,8 @@ import (
 // refuse is an error about a key, with the place where it stands, or the flag or variable
 // that gave it.
 func (c *Config) refuse(key []string, format string, args ...any) error {
-	name := strings.Join(key, ".")
-	if from := c.outside[name]; from != "" {
+	name := c.Name(key...)
+	if from := c.outside[strings.Join(key, ".")]; from != "" {
 		name = from
 	}
 	return fmt.Errorf("settings: %s%s: %w: %s", c.At(key...), name, ErrConfig, fmt.Sprintf(format, args...))
@@ -46,7 +46,7 @@ func (c *Config) checkAddresses() error {
 		key     string
 		address string
 	}{{"listen", c.Listen}, {"forward_auth.listen", c.ForwardAuth.Listen}, {"api.listen", c.API.Listen}, {"admin.listen", c.Admin.Listen}} {
-		if l.address == "" && l.key != "listen" {
+		if l.address == "" && l.key != "listen" || l.key == "listen" && c.hasNoVisitors() {
 			continue
 		}
 		key := strings.Split(l.key, ".")
@@ -65,11 +65,22 @@ func (c *Config) checkAddresses() error {
 	return nil
 }
 
+// ListenGiven reports whether somebody said where visitors come.
+func (c *Config) ListenGiven() bool {
+	return c.Listen != Default().Listen || c.Outside("listen") || c.meta.Has("listen")
+}
+
+// hasNoVisitors reports whether there are only proxies and services to be answered, so that
+// the default of listen is not listened at.
+func (c *Config) hasNoVisitors() bool {
+	return len(c.Routes) == 0 && (c.ForwardAuth.Listen != "" || c.API.Listen != "") && !c.ListenGiven()
+}
+
 // SplitAddress returns what net.Listen takes.
 func SplitAddress(text string) (network, address string, err error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		if !filepath.IsAbs(path) {
-			return "", "", fmt.Errorf(`give an absolute path, as in "unix:/run/gobeaker.sock"`)
+			return "", "", fmt.Errorf(`give the path of a socket, as in "unix:/run/gobeaker.sock"`)
 		}
 		return "unix", filepath.Clean(path), nil
 	}
@@ -142,22 +153,30 @@ func (c *Config) checkServer() error {
 		return c.refuse([]string{"server", key}, "tls_certificate and tls_key belong together")
 	}
 	switch l := c.Limits; {
-	case l.Connections < 0:
-		return c.refuse([]string{"limits", "connections"}, "give a number from 0 on")
+	case l.Connections < 0 || l.Connections > maxCount:
+		return c.refuse([]string{"limits", "connections"}, "give a number from 0 to %d", maxCount)
 	case l.HeaderBytes < 4<<10 || l.HeaderBytes > 16<<20:
 		return c.refuse([]string{"limits", "header_bytes"}, `give "4KiB" to "16MiB"`)
 	case l.Memory != 0 && l.Memory < 16<<20:
 		return c.refuse([]string{"limits", "memory"}, `give at least "16MiB", or 0 for no limit`)
-	case l.RefusalsPerMinute < 0:
-		return c.refuse([]string{"limits", "refusals_per_minute"}, "give a number from 0 on")
-	case l.RefusalsPerMinute > 0 && (l.RefusalsBurst < 1 || l.RefusalsClients < 1):
-		return c.refuse([]string{"limits", "refusals_burst"}, "refusals_burst and refusals_clients are 1 or more")
+	case !(l.RefusalsPerMinute >= 0 && l.RefusalsPerMinute <= maxCount): // which NaN is not
+		return c.refuse([]string{"limits", "refusals_per_minute"}, "give a number from 0 to %d", maxCount)
+	case l.RefusalsPerMinute > 0 && (l.RefusalsBurst < 1 || l.RefusalsBurst > maxCount):
+		return c.refuse([]string{"limits", "refusals_burst"}, "give a number from 1 to %d", maxCount)
+	case l.RefusalsPerMinute > 0 && (l.RefusalsClients < 1 || l.RefusalsClients > maxCount):
+		return c.refuse([]string{"limits", "refusals_clients"}, "give a number from 1 to %d", maxCount)
 	}
-	if c.Tracing.Ratio < 0 || c.Tracing.Ratio > 1 {
+	if !(c.Tracing.Ratio >= 0 && c.Tracing.Ratio <= 1) {
 		return c.refuse([]string{"tracing", "ratio"}, "give a number from 0 to 1")
 	}
 	return nil
 }
+
+// maxCount bounds what is counted, and for some of it room is kept from the beginning.
+const maxCount = 10_000_000
+
+// maxRetries bounds how often one request is sent: there are not more upstreams than that.
+const maxRetries = 100
 
 func (c *Config) checkRoutes() error {
 	for i, r := range c.Routes {
@@ -167,7 +186,7 @@ func (c *Config) checkRoutes() error {
 		case r.Upstream != "" && len(r.Upstreams) > 0:
 			return c.refuse(key("upstreams"), "give upstream or upstreams, not both")
 		case r.Upstream == "" && len(r.Upstreams) == 0:
-			return c.refuse(key("prefix"), "route %q has no upstream", r.Prefix)
+			return c.refuse([]string{"route", strconv.Itoa(i)}, "it has no upstream: say who answers, as in upstream = \"http://127.0.0.1:9000\"")
 		case builtin && r.Upstream != BuiltinSession && r.Upstream != BuiltinForwardAuth && r.Upstream != BuiltinJWKS:
 			return c.refuse(key("upstream"), "%q: use %s, %s or %s", r.Upstream, BuiltinSession, BuiltinForwardAuth, BuiltinJWKS)
 		case r.Upstream == BuiltinJWKS && len(c.Assertion.KeyFiles) == 0:
@@ -176,8 +195,12 @@ func (c *Config) checkRoutes() error {
 			return c.refuse(key("upstream"), "visitors reach it as well as proxies: say in [forward_auth] which may ask, as in trusted_proxies = [\"10.0.0.5\"]")
 		case builtin && (r.Health != nil || r.TLS != nil):
 			return c.refuse(key("upstream"), "%s has neither health nor tls", r.Upstream)
-		case r.Retries < 0:
-			return c.refuse(key("retries"), "give a number from 0 on")
+		case r.Retries < 0 || r.Retries > maxRetries:
+			return c.refuse(key("retries"), "give a number from 0 to %d", maxRetries)
+		case r.Weight != nil && !(*r.Weight >= 0 && *r.Weight <= maxCount):
+			return c.refuse(key("weight"), "give a number from 0 to %d", maxCount)
+		case r.Touch != nil && *r.Touch && !r.HasPolicy():
+			return c.refuse(key("touch"), "only for a route with a policy is the session looked at, and this one has none; leave touch out: the application counts its use itself")
 		case r.Audience != "" && r.PolicyName == "" && r.PolicyAssertion == nil:
 			return c.refuse(key("audience"), "without a policy that has an assertion nobody is told")
 		}
