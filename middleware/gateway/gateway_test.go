@@ -14,6 +14,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,30 +201,35 @@ func TestGatewayStreams(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// The client sends each part of the body after the upstream has read the one
-// before: that works only if the gateway does not wait for the whole.
 // What an application flushes passes on although more is to come, also of a body whose
-// length is known.
+// length is known, be it small or large.
 func TestGatewayFlushesKnownLength(t *testing.T) {
-	seen := make(chan struct{})
-	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "2")
-		for range 2 {
-			io.WriteString(w, "x")
-			http.NewResponseController(w).Flush()
-			<-seen
-		}
-	})
-	resp, err := http.Get(s.URL)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	for range 2 {
-		_, err := io.ReadFull(resp.Body, make([]byte, 1))
+	for _, size := range []int{1, 2000, 20_000} {
+		seen := make(chan struct{})
+		s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(2*size))
+			for range 2 {
+				io.WriteString(w, strings.Repeat("x", size))
+				http.NewResponseController(w).Flush()
+				<-seen
+			}
+		})
+		resp, err := http.Get(s.URL)
 		require.NoError(t, err)
-		seen <- struct{}{}
+		defer resp.Body.Close()
+		for range 2 {
+			_, err := io.ReadFull(resp.Body, make([]byte, size))
+			require.NoError(t, err)
+			seen <- struct{}{}
+		}
+		rest, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Empty(t, rest)
 	}
 }
 
+// The client sends each part of the body after the upstream has read the one
+// before: that works only if the gateway does not wait for the whole.
 func TestGatewayStreamsRequestBody(t *testing.T) {
 	read := make(chan string)
 	s := gatewayTo(t, func(w http.ResponseWriter, r *http.Request) {

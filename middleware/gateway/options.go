@@ -30,6 +30,10 @@
 // who the visitor is, is deleted on every route, from trailers, too, and with it every
 // header whose name has anything but letters, digits and hyphens, which applications may
 // take for another.
+//
+// A request is sent twice only if it had not reached an application, or if it is safe and
+// Retries says so. One with an Idempotency-Key net/http itself sends again, POST included,
+// when a connection that was kept turns out to be closed ([net/http.Transport]).
 package gateway
 
 import (

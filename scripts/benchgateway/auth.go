@@ -94,24 +94,6 @@ func checked(s *subject, path, cookie string, stranger int) (*subject, error) {
 // the time of each access, as a timeout needs it; without both; and with threads that keep
 // connections.
 func (b *bench) gunicorns(k *kept) ([]*subject, error) {
-	venvs, _ := peers.Load()
-	python, version := "", ""
-	for _, v := range venvs {
-		if v.Packages["gunicorn"] != "" && !v.Python2() {
-			python, version = v.Exe, fmt.Sprintf("Beaker %s, gunicorn %s, Python %s", v.Beaker, v.Packages["gunicorn"], v.Python)
-		}
-	}
-	if python == "" {
-		return nil, errors.New("no environment with gunicorn: run scripts/setup-peers")
-	}
-	fmt.Println(version)
-	here, err := filepath.Abs(filepath.Join("scripts", "benchgateway"))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(filepath.Join(here, "check.py")); err != nil {
-		return nil, errors.New("run it from the root of the module")
-	}
 	var all []*subject
 	for _, v := range []struct {
 		name   string
@@ -122,34 +104,12 @@ func (b *bench) gunicorns(k *kept) ([]*subject, error) {
 		{"the same, no timeout, nothing written", []string{"sync"}, false},
 		{"that, threads, connections kept", []string{"gthread", "--threads", "4", "--keep-alive", "75"}, false},
 	} {
-		set := map[string]any{
-			"session.type": "file", "session.data_dir": k.options.DataDir, "session.secret": secret, "session.save_accessed_time": v.writes,
-		}
-		if v.writes {
-			set["session.timeout"] = int(timeout.Seconds())
-		}
-		options, err := json.Marshal(set)
+		p, address, err := b.gunicorn(b.subjects, v.name, k, k.options.Key, v.writes, v.class...)
 		if err != nil {
-			return nil, err
-		}
-		port, err := freePort()
-		if err != nil {
-			return nil, err
-		}
-		args := append([]string{
-			"-m", "gunicorn", "--bind", fmt.Sprintf("127.0.0.1:%d", port), "--workers", fmt.Sprint(b.processors), "--log-level", "warning",
-			"--pythonpath", here, "--env", "BEAKER_OPTIONS=" + string(options), "check:application", "--worker-class",
-		}, v.class...)
-		p, err := b.subjects.start(b.dir, v.name, nil, python, args...)
-		if err != nil {
-			return nil, err
-		}
-		b.keep(p)
-		if err := awaitPort(p, port); err != nil {
 			return nil, err
 		}
 		s, err := checked(&subject{name: v.name, process: p, target: target{
-			address: fmt.Sprintf("127.0.0.1:%d", port), status: 200, requests: requests("/auth", k.cookies, question...),
+			address: address, status: 200, requests: requests("/auth", k.cookies, question...),
 		}}, "/auth", k.cookies[0], 401)
 		if err != nil {
 			return nil, err
@@ -157,6 +117,52 @@ func (b *bench) gunicorns(k *kept) ([]*subject, error) {
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// gunicorn starts the WSGI application, whose sessions are in files and named by the cookie
+// key, and returns its address. class is that of the workers, and more arguments.
+func (b *bench) gunicorn(on starter, name string, k *kept, key string, writes bool, class ...string) (*process, string, error) {
+	venvs, _ := peers.Load()
+	python, version := "", ""
+	for _, v := range venvs {
+		if v.Packages["gunicorn"] != "" && !v.Python2() {
+			python, version = v.Exe, fmt.Sprintf("Beaker %s, gunicorn %s, Python %s", v.Beaker, v.Packages["gunicorn"], v.Python)
+		}
+	}
+	if python == "" {
+		return nil, "", errors.New("no environment with gunicorn: run scripts/setup-peers")
+	}
+	fmt.Printf("%s: %s\n", name, version)
+	here, err := filepath.Abs(filepath.Join("scripts", "benchgateway"))
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := os.Stat(filepath.Join(here, "check.py")); err != nil {
+		return nil, "", errors.New("run it from the root of the module")
+	}
+	set := map[string]any{
+		"session.type": "file", "session.key": key, "session.data_dir": k.options.DataDir, "session.secret": secret, "session.save_accessed_time": writes,
+	}
+	if writes {
+		set["session.timeout"] = int(timeout.Seconds())
+	}
+	options, err := json.Marshal(set)
+	if err != nil {
+		return nil, "", err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, "", err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	p, err := on.start(b.dir, name, nil, python, append([]string{
+		"-m", "gunicorn", "--bind", address, "--workers", fmt.Sprint(b.processors), "--log-level", "warning",
+		"--pythonpath", here, "--env", "BEAKER_OPTIONS=" + string(options), "check:application", "--worker-class",
+	}, class...)...)
+	if err != nil {
+		return nil, "", err
+	}
+	return b.keep(p), address, awaitPort(p, port)
 }
 
 // oauth2Proxy is oauth2-proxy with sessions in its own cookies, which it makes itself: the

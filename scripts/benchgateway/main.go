@@ -11,7 +11,7 @@
 // Use:
 //
 //	go run ./scripts/benchgateway
-//	go run ./scripts/benchgateway -only gateway -rounds 20
+//	go run ./scripts/benchgateway -only gateway -behind python -rounds 20
 //	go run ./scripts/benchgateway -soak 5m
 //
 // It runs on Linux. redis-server is taken from the PATH, gunicorn from the environment that
@@ -33,6 +33,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,8 +47,9 @@ func main() {
 	flag.IntVar(&b.connections, "connections", 16, "how many clients there are, each with one request at a time")
 	flag.IntVar(&b.sessions, "sessions", 0, "how many sessions there are (default 200; 10000 with -soak)")
 	flag.StringVar(&b.only, "only", "", "gateway or auth: only that")
-	flag.StringVar(&b.match, "match", "", "only subjects whose name has this in it, and the first")
+	flag.StringVar(&b.match, "match", "", "of the gateways only those whose name matches this regular expression")
 	flag.StringVar(&b.gobeaker, "gobeaker", "", "the binary that is measured (default: built from here)")
+	flag.StringVar(&b.behind, "behind", "service", "the application behind: service, which does nothing, by net/http; least, which knows just enough of HTTP to answer at all; or python, with Beaker under gunicorn")
 	flag.BoolVar(&b.divide, "divide", false, "give the subjects processors of their own")
 	flag.DurationVar(&b.soak, "soak", 0, "only watch the memory of the gateway, for so long")
 	flag.BoolVar(&b.pprof, "pprof", false, "switch pprof on, and print where")
@@ -68,7 +70,7 @@ func main() {
 type bench struct {
 	rounds, connections, sessions int
 	slice, soak                   time.Duration
-	only, match, gobeaker         string
+	only, match, behind, gobeaker string
 	divide, pprof                 bool
 
 	dir      string
@@ -120,6 +122,8 @@ func (b *bench) run() (err error) {
 		return b.runSoak()
 	case b.only != "" && b.only != "gateway" && b.only != "auth":
 		return fmt.Errorf("-only is gateway or auth")
+	case !slices.Contains([]string{"service", "least", "python"}, b.behind):
+		return fmt.Errorf("-behind is service, least or python")
 	}
 	where := "all on the same processors"
 	if b.divide {
@@ -151,8 +155,16 @@ func (b *bench) keep(p *process) *process {
 }
 
 // startOrigin starts the application behind the proxies and returns its address.
-func (b *bench) startOrigin() (string, error) {
-	p, told, err := b.others.startTold(b.dir, "origin", 1, b.self, "-part", partOrigin)
+func (b *bench) startOrigin(k *kept) (string, error) {
+	part := partService
+	switch b.behind {
+	case "python":
+		_, address, err := b.gunicorn(b.others, "the application", k, applicationKey, true, "gthread", "--threads", "8", "--keep-alive", "75")
+		return address, err
+	case "least":
+		part = partLeast
+	}
+	p, told, err := b.others.startTold(b.dir, "the application", 1, b.self, "-part", part)
 	if err != nil {
 		return "", err
 	}
@@ -163,7 +175,6 @@ func (b *bench) startOrigin() (string, error) {
 // startGobeaker starts gobeaker serve with a configuration and returns the addresses of
 // what it says that it serves, by name ("serving", "admin", "forward-auth").
 func (b *bench) startGobeaker(name, config string, places int) (*process, map[string]string, error) {
-	// In a directory of its own: it is watched, and in the other one logs are written.
 	dir, err := os.MkdirTemp(b.dir, "configuration-")
 	if err != nil {
 		return nil, nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,9 +17,8 @@ import (
 // seenPath is answered with the request as the origin saw it.
 const seenPath = "/seen"
 
-// runOrigin is the application behind the proxies: the cheapest that there can be, so that
-// what is measured is the proxies.
-func runOrigin() error {
+// runLeast is the cheapest application that there can be behind the proxies.
+func runLeast() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -37,6 +37,29 @@ func runOrigin() error {
 var page = []byte("HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n" +
 	"Content-Type: text/html; charset=utf-8\r\nCache-Control: private\r\nVary: Cookie\r\nContent-Length: 1024\r\n\r\n" +
 	strings.Repeat("<p>All work and no play makes Jack a dull boy.\n", 22)[:1024])
+
+// runService is the same page from net/http, as the least that an application in Go is.
+func runService() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	_, body, _ := bytes.Cut(page, []byte("\r\n\r\n"))
+	s := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		if r.URL.Path == seenPath {
+			h.Set("Content-Type", "text/plain")
+			_ = r.Header.Write(w)
+			return
+		}
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Cache-Control", "private")
+		h.Set("Vary", "Cookie")
+		_, _ = w.Write(body)
+	})}
+	return s.Serve(l)
+}
 
 func answerAll(c net.Conn) {
 	defer c.Close()
@@ -116,8 +139,10 @@ func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 // while that goes on.
 func part(args []string) error {
 	switch {
-	case args[0] == partOrigin && len(args) == 1:
-		return runOrigin()
+	case args[0] == partLeast && len(args) == 1:
+		return runLeast()
+	case args[0] == partService && len(args) == 1:
+		return runService()
 	case args[0] == partBare && len(args) == 2:
 		return runBare(args[1])
 	}
@@ -126,8 +151,9 @@ func part(args []string) error {
 
 // The parts.
 const (
-	partOrigin = "origin"
-	partBare   = "bare"
+	partLeast   = "least"
+	partService = "service"
+	partBare    = "bare"
 )
 
 // self is the path of this program.

@@ -98,10 +98,16 @@ type process struct {
 	stderr string // the file that has what it says there
 }
 
-// start starts a program. What it says on standard error goes to a file of the directory.
+// start starts a program. What it says on standard error goes to a file below the
+// directory: not in it, for gobeaker serve watches the directories above its configuration,
+// and would be told of each line.
 func (s starter) start(dir, name string, out *os.File, exe string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(exe, args...), ended: make(chan struct{})}
-	p.stderr = filepath.Join(dir, strings.Map(func(r rune) rune {
+	logs := filepath.Join(dir, "log")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		return nil, err
+	}
+	p.stderr = filepath.Join(logs, strings.Map(func(r rune) rune {
 		if r == ' ' || r == '/' || r == ',' {
 			return '-'
 		}

@@ -13,6 +13,7 @@ type subject struct {
 	process *process
 	target
 	samples []sample
+	floor   *subject // which it is compared with; nil: the first one
 }
 
 // sample is what a subject did in one round.
@@ -67,16 +68,19 @@ func (b *bench) sample(s *subject) (sample, error) {
 }
 
 // report prints, of each subject, the best round and the median, and how these are to the
-// first subject's: the ratio of the bests, and the median of the ratios within each round.
+// floor's: the ratio of the bests, and the median of the ratios within each round.
 // What else goes on in the machine makes rounds worse, never better.
 func report(subjects []*subject) {
-	fmt.Printf("%-38s %15s %9s %9s %9s   %-12s %-12s %-6s\n", "", "req/s, median", "CPU µs", "p50 ms", "p99 ms", "req/s : 1st", "CPU : 1st", "p99")
-	first := subjects[0].samples
+	fmt.Printf("%-38s %15s %9s %9s %9s   %-12s %-12s %-6s\n", "", "req/s, median", "CPU µs", "p50 ms", "p99 ms", "req/s ratio", "CPU ratio", "p99")
 	rate := func(s sample) float64 { return s.rate }
 	cpu := func(s sample) float64 { return float64(s.cpu) / 1e3 }
 	p50 := func(s sample) float64 { return float64(s.p50) / 1e6 }
 	p99 := func(s sample) float64 { return float64(s.p99) / 1e6 }
 	for _, s := range subjects {
+		first := subjects[0].samples
+		if s.floor != nil {
+			first = s.floor.samples
+		}
 		rates, cpus := each(s.samples, rate), each(s.samples, cpu)
 		fmt.Printf("%-38s %7.0f %7.0f %9.1f %9.2f %9.2f   %5.2f (%.2f) %5.2f (%.2f) %5.2f\n", s.name,
 			slices.Max(rates), median(rates), slices.Min(cpus), median(each(s.samples, p50)), median(each(s.samples, p99)),

@@ -22,7 +22,9 @@ const (
 	userName    = "eve@example.org"
 	secret      = "sekrit"
 	validateKey = "validate-key"
-	timeout     = time.Hour // so that requests count as uses of their sessions
+	// applicationKey is the cookie of the Python application behind the gateway.
+	applicationKey = "application.session.id"
+	timeout        = time.Hour // so that requests count as uses of their sessions
 )
 
 // kept is a way to keep sessions, with some sessions.
@@ -114,14 +116,26 @@ func login(m *compat.Manager, key string) (string, error) {
 	return key + "=" + value, nil
 }
 
+// head is what Firefox sends with a page, but for the cookie.
+const head = "Host: app.example.org\r\n" +
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0\r\n" +
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" +
+	"Accept-Language: fr,en;q=0.5\r\n" +
+	"Accept-Encoding: gzip, deflate, br, zstd\r\n" +
+	"Referer: https://app.example.org/shop/\r\n" +
+	"Connection: keep-alive\r\n" +
+	"Upgrade-Insecure-Requests: 1\r\n" +
+	"Sec-Fetch-Dest: document\r\n" +
+	"Sec-Fetch-Mode: navigate\r\n" +
+	"Sec-Fetch-Site: same-origin\r\n" +
+	"Sec-Fetch-User: ?1\r\n" +
+	"Priority: u=0, i\r\n"
+
 // requests are one for each cookie, with what a browser sends.
 func requests(path string, cookies []string, more ...string) [][]byte {
 	var all [][]byte
 	for _, c := range cookies {
-		all = append(all, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: app.example.org\r\n"+
-			"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0\r\n"+
-			"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: fr,en;q=0.5\r\n"+
-			"Accept-Encoding: gzip, deflate, br\r\n%sCookie: lang=fr; %s\r\n\r\n", path, strings.Join(append(more, ""), "\r\n"), c))
+		all = append(all, fmt.Appendf(nil, "GET %s HTTP/1.1\r\n%s%sCookie: lang=fr; %s\r\n\r\n", path, head, strings.Join(append(more, ""), "\r\n"), c))
 	}
 	return all
 }

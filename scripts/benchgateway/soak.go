@@ -23,7 +23,7 @@ func (b *bench) runSoak() error {
 	if err != nil {
 		return err
 	}
-	origin, err := b.startOrigin()
+	origin, err := b.startOrigin(kinds[kindFile])
 	if err != nil {
 		return err
 	}
