@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/gobeaker/gobeaker/beakerfmt"
@@ -329,12 +330,29 @@ func nativeGNU() gnuLayout {
 	return gnuLayout{binary.NativeEndian, 8, 8}
 }
 
-// readDumb reads the session of a dumb database.
+// readDumb reads the session of a dumb database. Somebody who removes its files may remove
+// its lock, too; then others write while this reads, and the values are not those of the
+// index that was read. What is as wrong when it is read again, is damaged.
 func (s *Store) readDumb(base string) ([]byte, error) {
-	index, err := s.dumbIndex(base)
-	if err != nil {
-		return nil, err
+	var before []dumbEntry
+	for range maxAttempts {
+		index, err := s.dumbIndex(base)
+		if err != nil {
+			return nil, err
+		}
+		data, err := s.dumbSession(base, index)
+		if !errors.Is(err, stores.ErrCorrupt) {
+			return data, err
+		}
+		if slices.Equal(before, index) {
+			return nil, err
+		}
+		before = index
 	}
+	return nil, sysfile.ErrVanishing
+}
+
+func (s *Store) dumbSession(base string, index []dumbEntry) ([]byte, error) {
 	for _, e := range index {
 		if e.key == beakerfmt.SessionKey {
 			return s.dumbValue(base, e)
