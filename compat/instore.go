@@ -106,8 +106,8 @@ func (h *inStore) read(ctx context.Context, id string, by func(context.Context, 
 	if h.m.patience == 0 {
 		return by(ctx, id)
 	}
-	limited := withPatience(ctx, h.m.patience)
-	defer limited.end()
+	limited, cancel := context.WithTimeout(ctx, h.m.patience)
+	defer cancel()
 	v, err := by(limited, id)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w: %w: %w", stores.ErrUnavailable, stores.ErrTimeout, err)
